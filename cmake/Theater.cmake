@@ -1,0 +1,50 @@
+# The project's own building blocks: one library a layer, one test program a group of claims.
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+option(THEATER_WARNINGS_AS_ERRORS "Warnings stop the build" OFF)
+option(THEATER_FUZZ "Build the fuzz targets (needs clang)" OFF)
+set(THEATER_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
+
+add_library(theater_options INTERFACE)
+target_compile_options(theater_options INTERFACE -Wall -Wextra)
+if(THEATER_WARNINGS_AS_ERRORS)
+  target_compile_options(theater_options INTERFACE -Werror)
+endif()
+if(THEATER_SANITIZE)
+  target_compile_options(theater_options INTERFACE -fsanitize=${THEATER_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(theater_options INTERFACE -fsanitize=${THEATER_SANITIZE})
+endif()
+
+# theater_library(<layer> SOURCES … [PUBLIC …] [PRIVATE …]) makes theater_<layer>, alias theater::<layer>.
+function(theater_library layer)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(theater_${layer} STATIC ${ARG_SOURCES})
+  add_library(theater::${layer} ALIAS theater_${layer})
+  target_include_directories(theater_${layer} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  target_link_libraries(theater_${layer} PUBLIC ${ARG_PUBLIC} PRIVATE $<BUILD_INTERFACE:theater_options> ${ARG_PRIVATE})
+endfunction()
+
+# theater_test(<name> <sources…> LIBRARIES … [ENVIRONMENT …]) makes a GoogleTest program that is one ctest test.
+function(theater_test name)
+  if(NOT BUILD_TESTING)
+    return()
+  endif()
+  find_package(GTest REQUIRED)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LIBRARIES;ENVIRONMENT;DEFINITIONS" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} theater_options GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE ${ARG_DEFINITIONS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${ARG_ENVIRONMENT}")
+endfunction()

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Every bound of the runtime with its default, in one place. A manifest's [limits] may lower or raise those named
+/// there; the others are part of the design.
+namespace theater::limits {
+
+// An actor, unless its manifest says otherwise.
+inline constexpr std::uint64_t kMemoryBytes = 64ull << 20;
+inline constexpr std::uint32_t kTableElements = 100'000;
+inline constexpr std::uint64_t kFuelPerTurn = 10'000'000'000;
+inline constexpr std::uint64_t kTurnTimeoutMs = 10'000;
+inline constexpr std::uint32_t kMailboxMessages = 1'000;
+inline constexpr std::uint64_t kMailboxBytes = 8ull << 20;
+inline constexpr std::uint64_t kMessageMaxBytes = 4ull << 20;
+inline constexpr std::uint64_t kRequestTimeoutMs = 30'000;
+inline constexpr std::uint32_t kChannelsMax = 1'000;
+/// Requests that an actor has received and not answered yet.
+inline constexpr std::uint32_t kOutstandingRequestsMax = 10'000;
+/// State bytes that a turn may return.
+inline constexpr std::uint64_t kStateMaxBytes = 16ull << 20;
+
+// The largest that a manifest may ask for.
+inline constexpr std::uint64_t kMemoryBytesMax = 4ull << 30;
+inline constexpr std::uint32_t kMailboxMessagesMax = 1'000'000;
+inline constexpr std::uint64_t kMailboxBytesMax = 1ull << 30;
+inline constexpr std::uint64_t kMessageMaxBytesMax = 256ull << 20;
+inline constexpr std::uint64_t kTurnTimeoutMsMax = 3'600'000;
+inline constexpr std::uint64_t kRequestTimeoutMsMax = 86'400'000;
+inline constexpr std::uint32_t kChannelsMaxMax = 1'000'000;
+
+// A manifest.
+inline constexpr std::size_t kManifestBytes = 1u << 20;
+inline constexpr std::size_t kComponentBytes = 256u << 20;
+
+// A turn and a shard.
+/// Messages that one actor handles before the shard goes on to the next.
+inline constexpr unsigned kBatchMessages = 32;
+/// Time between two epochs, by which a guest that runs too long is stopped.
+inline constexpr std::uint64_t kEpochMs = 5;
+
+// The chain.
+inline constexpr std::size_t kLinkEvents = 64;
+inline constexpr std::size_t kLinkBytes = 64u << 10;
+/// Byte lists from this size on are hashed on their own and referred to by digest.
+inline constexpr std::size_t kLargePayloadBytes = 1024;
+/// Sealed links that a shard keeps in memory; the oldest go first.
+inline constexpr std::size_t kChainMemoryBytesPerShard = 64u << 20;
+/// Large payloads that a shard keeps in memory; the oldest go first.
+inline constexpr std::size_t kPayloadMemoryBytesPerShard = 64u << 20;
+
+// Errors and logs.
+inline constexpr std::size_t kErrorTextBytes = 4096;
+inline constexpr std::size_t kLogLineBytes = 16u << 10;
+
+}  // namespace theater::limits
