@@ -20,9 +20,7 @@ inline ByteView as_bytes(std::string_view text) {
 }
 
 /// Bytes seen as text, borrowed and not checked to be UTF-8.
-inline std::string_view as_text(ByteView bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(ByteView bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 /// A copy of the bytes of a text.
 inline Bytes to_bytes(std::string_view text) {

@@ -33,7 +33,7 @@ enum class ErrorCode : std::uint8_t {
   kIo,                 ///< the operating system refused
   kUnavailable,        ///< cannot be done now; may be tried again
   kInterrupted,
-  kInternal,           ///< a defect of Theater itself
+  kInternal,  ///< a defect of Theater itself
 };
 
 /// The code's name as shown in JSON and logs, e.g. "mailbox-full".

@@ -9,8 +9,8 @@
 
 namespace theater {
 
-/// Canonical bytes in two pieces, borrowed: the value is `head` followed by `body`. The body is the content of a byte list that ends
-/// the value, kept apart so that a large message is copied once only. Either may be empty.
+/// Canonical bytes in two pieces, borrowed: the value is `head` followed by `body`. The body is the content of a byte
+/// list that ends the value, kept apart so that a large message is copied once only. Either may be empty.
 struct ValueView {
   ByteView head;
   ByteView body;
@@ -18,8 +18,8 @@ struct ValueView {
   std::size_t size() const { return head.size() + body.size(); }
 };
 
-/// Writes canonical bytes: the component model's value encoding (LEB128 numbers; strings and lists as count and items; option and
-/// result as a tag byte; records and tuples field by field).
+/// Writes canonical bytes: the component model's value encoding (LEB128 numbers; strings and lists as count and items;
+/// option and result as a tag byte; records and tuples field by field).
 class ValueWriter {
  public:
   explicit ValueWriter(Bytes& out) : out_(out) {}
@@ -63,8 +63,8 @@ class ValueWriter {
   Bytes& out_;
 };
 
-/// Reads canonical bytes with bounds. The first malformed item makes the reader fail for good; what it returns from then on is
-/// zero or empty. Check ok() (or done()) before believing anything.
+/// Reads canonical bytes with bounds. The first malformed item makes the reader fail for good; what it returns from
+/// then on is zero or empty. Check ok() (or done()) before believing anything.
 class ValueReader {
  public:
   explicit ValueReader(ByteView head, ByteView body = {}) : head_(head), body_(body) {}

@@ -56,8 +56,8 @@ std::string printable(ByteView bytes, std::size_t max_bytes) {
     }
     const std::size_t length = utf8_sequence_length(bytes);
     // C1 controls (U+0080 to U+009F) steer a terminal as well as the ASCII ones do.
-    const bool control = (length == 1 && (bytes[0] < 0x20 || bytes[0] == 0x7f)) ||
-                         (length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0);
+    const bool control =
+        (length == 1 && (bytes[0] < 0x20 || bytes[0] == 0x7f)) || (length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0);
     if (length == 0 || control) {
       const std::size_t count = length == 0 ? 1 : length;
       for (std::size_t i = 0; i < count; ++i) {

@@ -7,6 +7,7 @@ namespace theater {
 
 }  // namespace theater
 
-/// Stops the process when an invariant of Theater itself is broken; also in release builds, since going on would write a wrong record.
+/// Stops the process when an invariant of Theater itself is broken; also in release builds, since going on would write
+/// a wrong record.
 #define THEATER_CHECK(condition) \
   (static_cast<bool>(condition) ? static_cast<void>(0) : ::theater::check_failed(#condition, __FILE__, __LINE__))

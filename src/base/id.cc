@@ -13,7 +13,8 @@ constexpr int hex_value(char c) {
 /// One table look-up a digit: an id is parsed for every message that a guest sends.
 constexpr auto kHexValues = [] {
   std::array<std::int8_t, 256> table{};
-  for (int c = 0; c < 256; ++c) table[static_cast<std::size_t>(c)] = static_cast<std::int8_t>(hex_value(static_cast<char>(c)));
+  for (int c = 0; c < 256; ++c)
+    table[static_cast<std::size_t>(c)] = static_cast<std::int8_t>(hex_value(static_cast<char>(c)));
   return table;
 }();
 

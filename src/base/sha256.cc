@@ -1,8 +1,8 @@
 #include "base/sha256.h"
 
-// The low-level calls are deprecated in OpenSSL 3 in favour of EVP, which costs 50 ns more for each hash of a few hundred bytes even
-// with a prefetched digest and a reused context: that is a tenth of a whole message here. They stay available
-// in all of OpenSSL 3.
+// The low-level calls are deprecated in OpenSSL 3 in favour of EVP, which costs 50 ns more for each hash of a few
+// hundred bytes even with a prefetched digest and a reused context: that is a tenth of a whole message here. They stay
+// available in all of OpenSSL 3.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 

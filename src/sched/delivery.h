@@ -1,0 +1,47 @@
+#pragma once
+
+namespace theater::sched {
+
+class Shard;
+
+/// Something handed to a shard from any thread: deliver() is called once, on the shard's thread. It owns itself, so
+/// deliver() ends with its deletion or reuse.
+class Delivery {
+ public:
+  Delivery() = default;
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
+
+  virtual void deliver() = 0;
+
+ protected:
+  ~Delivery() = default;
+
+ private:
+  friend class Shard;
+  friend class Outbound;
+  Delivery* next_ = nullptr;
+};
+
+/// Work that stands in a shard's run queue. It belongs to one shard for good; owner's thread only.
+class Runnable {
+ public:
+  Runnable() = default;
+  Runnable(const Runnable&) = delete;
+  Runnable& operator=(const Runnable&) = delete;
+
+  /// Does a bounded piece of work; schedules itself again for more.
+  virtual void run() = 0;
+  /// Called a little before run(), to fetch into the cache what run() will touch.
+  virtual void prefetch() const {}
+
+ protected:
+  ~Runnable() = default;
+
+ private:
+  friend class Shard;
+  Runnable* next_runnable_ = nullptr;
+  bool queued_ = false;
+};
+
+}  // namespace theater::sched
