@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "chain/chain_snapshot.h"
+#include "chain/link_codec.h"
+#include "theater/bytes.h"
+#include "theater/error.h"
+#include "theater/event.h"
+
+namespace theater {
+
+/// The first thing that is wrong with a chain. Nothing from this sequence on is proven by it.
+struct Fault {
+  std::uint64_t sequence = 0;
+  std::string what;
+};
+
+/// What was found out about a chain. Counts are of what comes before the fault.
+struct VerifyReport {
+  ActorId actor;
+  std::uint64_t links = 0;
+  std::uint64_t events = 0;
+  std::uint64_t first_sequence = 0;
+  std::uint64_t last_sequence = 0;  ///< meaningless when events is 0
+  /// Hash of the last good link.
+  Digest head_hash{};
+  /// Begins with the chain's first event. (That it ends where it should only an expected head can tell.)
+  bool complete = false;
+  /// Large values whose content was there and has the recorded digest and size, and those whose content is not there, which is no fault.
+  std::uint64_t payloads_checked = 0;
+  std::uint64_t payloads_missing = 0;
+  /// Links whose time lies before that of the link before: the machine's clock was set back.
+  std::uint64_t clock_steps_back = 0;
+  std::optional<Fault> fault;
+
+  bool ok() const { return !fault; }
+};
+
+/// What the one who verifies knows from elsewhere. Without it a chain that was cut at its end, or written anew from some event on,
+/// cannot be told from a true one.
+struct VerifyExpectation {
+  std::optional<ActorId> actor;
+  /// Hash of the last link, and the sequence after its last event.
+  std::optional<Digest> head_hash;
+  std::optional<std::uint64_t> next_sequence;
+};
+
+/// Verifies one actor's links in order, trusting nothing but its input: hashes, encoding, dense sequences, and that the events make sense
+/// (a call before its end, a function that exists…). Stops at the first fault. One thread at a time; allocates nothing for a link.
+class ChainVerifier {
+ public:
+  explicit ChainVerifier(VerifyExpectation expectation = {}) : expectation_(std::move(expectation)) {}
+
+  /// Content of a large value; to be given before the link that names it. Any content may be given, it is hashed here.
+  Digest provide_payload(ByteView content);
+  /// Forget what was provided; what comes later no longer finds it.
+  void forget_payloads() { payload_sizes_.clear(); }
+
+  /// The next link with the hash that was stored beside it, if one was. False: a fault was found, now or before.
+  bool link(ByteView bytes, const Digest* stored_hash);
+  /// To be called once, after the last link. `extra_fault`: what the source of the links found wrong with itself after them.
+  VerifyReport finish(std::optional<std::string> extra_fault = std::nullopt);
+
+  const VerifyReport& report() const { return report_; }
+
+ private:
+  /// Where the actor is, as far as its events tell.
+  enum class Phase : std::uint8_t { kUnknown, kIdle, kInCall, kSuspended, kStopped };
+
+  bool check_header(const chain::LinkHeader& header, const Digest& hash, const Digest* stored_hash);
+  bool check_events(chain::LinkDecoder& decoder);
+  bool check_event(const chain::EventView& event);
+  const char* check_order(const chain::EventView& event);
+  const char* check_function(const chain::EventView& event) const;
+  bool check_payload(const chain::ValueRef& value, std::uint64_t sequence);
+  bool fault(std::uint64_t sequence, std::string what);
+
+  const VerifyExpectation expectation_;
+  VerifyReport report_;
+  Phase phase_ = Phase::kUnknown;
+  bool is_first_ = true;
+  std::uint64_t next_sequence_ = 0;
+  std::uint64_t last_time_ns_ = 0;
+  std::optional<std::uint64_t> import_count_;
+  std::optional<std::uint64_t> export_count_;
+  struct DigestHash {
+    std::size_t operator()(const Digest& digest) const;
+  };
+  std::unordered_map<Digest, std::uint64_t, DigestHash> payload_sizes_;
+};
+
+/// Verifies a snapshot against its own head (and the expectation's, where that says more).
+VerifyReport verify(const ChainSnapshot& snapshot, VerifyExpectation expectation = {});
+
+/// What was found in a chain file (chain_file.h).
+struct FileVerifyReport {
+  VerifyReport chain;
+  /// The file ends with its closing record; otherwise its writer was cut off, or the file was cut after a whole record.
+  bool closed = false;
+  /// Bytes after the last whole record: a torn tail.
+  std::uint64_t torn_bytes = 0;
+
+  bool ok() const { return chain.ok(); }
+};
+
+/// Verifies a chain file in bounded memory. An error only when it cannot be opened or read or is no chain file; everything else is in the report.
+Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpectation expectation = {});
+
+}  // namespace theater
