@@ -1,0 +1,223 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "theater/bytes.h"
+#include "theater/error.h"
+
+namespace theater {
+
+// What may stand in a manifest, as data -----------------------------------------------------------------------------
+
+/// The type of a manifest's field.
+enum class FieldKind : std::uint8_t {
+  kBoolean,
+  kUnsigned,    ///< a TOML integer from 0 on
+  kSize,        ///< bytes: a TOML integer, or text with a unit such as "64MiB" (B, KiB, MiB, GiB)
+  kString,      ///< text without control characters
+  kText,        ///< text that may have several lines
+  kStringList,  ///< an array of texts without control characters
+};
+
+/// A field's value: boolean; unsigned or size (in bytes); string or text; string list.
+using ConfigValue = std::variant<bool, std::uint64_t, std::string, std::vector<std::string>>;
+/// Values by field name. A field that was not given and has no default is absent.
+using ConfigFields = std::map<std::string, ConfigValue, std::less<>>;
+
+/// One field that a table of the manifest may have.
+struct FieldSchema {
+  std::string name;
+  FieldKind kind = FieldKind::kString;
+  /// What it is for, in one line: the text in the published JSON schema.
+  std::string description;
+  /// Used when the field is not given; its alternative must fit `kind`.
+  std::optional<ConfigValue> default_value;
+  /// Bounds, both included, of an unsigned or a size; without meaning for other kinds. TOML integers end at INT64_MAX.
+  std::uint64_t min = 0;
+  std::uint64_t max = INT64_MAX;
+  /// The only texts allowed, when not empty.
+  std::vector<std::string> choices;
+  bool required = false;
+};
+
+/// A handler that a manifest may name in `[[handler]]`, and the fields beside `type`.
+struct HandlerSchema {
+  std::string type;
+  std::string description;
+  std::vector<FieldSchema> fields;
+};
+
+/// The handlers that come with Theater. Any thread.
+const std::vector<HandlerSchema>& builtin_handler_schemas();
+
+// A manifest as read ------------------------------------------------------------------------------------------------
+
+/// One `[[handler]]` block with its defaults filled in. The getters give nothing for a field that is absent or of another
+/// kind; a field with a default in its schema is never absent.
+struct HandlerConfig {
+  std::string type;
+  ConfigFields fields;
+  /// Line of its `[[handler]]`, from 1.
+  std::uint32_t line = 0;
+
+  std::optional<bool> boolean(std::string_view field) const;
+  /// Also the bytes of a size.
+  std::optional<std::uint64_t> unsigned_integer(std::string_view field) const;
+  /// Borrowed from `fields`; null when absent.
+  const std::string* string(std::string_view field) const;
+  const std::vector<std::string>* string_list(std::string_view field) const;
+};
+
+/// What happens to a message for a full mailbox.
+enum class MailboxOverflow : std::uint8_t {
+  kRefuse,      ///< the sender gets an error
+  kDropOldest,  ///< the oldest waiting message becomes a dead letter
+};
+
+/// `[limits]`. The defaults here are those of base/limits.h.
+struct ActorLimits {
+  std::uint64_t memory_bytes = 64ull << 20;
+  std::uint64_t fuel_per_turn = 10'000'000'000;
+  std::uint64_t turn_timeout_ms = 10'000;
+  std::uint32_t mailbox_messages = 1'000;
+  std::uint64_t mailbox_bytes = 8ull << 20;
+  MailboxOverflow mailbox_overflow = MailboxOverflow::kRefuse;
+  std::uint64_t message_max_bytes = 4ull << 20;
+  std::uint64_t request_timeout_ms = 30'000;
+  std::uint32_t channels_max = 1'000;
+
+  bool operator==(const ActorLimits&) const = default;
+};
+
+enum class PermissionMode : std::uint8_t {
+  kInherit,   ///< what the parent has
+  kDisallow,  ///< nothing
+  kRestrict,  ///< what the parent has and the restrictions allow
+};
+
+/// `[permission_policy.<capability>]`.
+struct CapabilityPolicy {
+  PermissionMode mode = PermissionMode::kInherit;
+  /// `.config` with its defaults filled in; empty unless mode is kRestrict. An absent list does not restrict.
+  ConfigFields restrictions;
+  /// Line of the table, from 1; 0 when the manifest does not name the capability.
+  std::uint32_t line = 0;
+};
+
+/// What an actor may do by messages.
+struct MessageServerPermissions {
+  bool can_send = true;
+  bool can_request = true;
+  bool can_open_channels = true;
+  /// Ids or names of the only actors it may address; absent: all.
+  std::optional<std::vector<std::string>> allowed_targets;
+
+  bool operator==(const MessageServerPermissions&) const = default;
+};
+
+/// `[permission_policy]`: the capabilities that the manifest names. The others are inherited.
+struct Permissions {
+  std::map<std::string, CapabilityPolicy, std::less<>> capabilities;
+
+  /// The capability's policy; kInherit when the manifest does not name it.
+  const CapabilityPolicy& capability(std::string_view name) const;
+  /// The manifest's own say on messages: everything for inherit, nothing for disallow. A parent may narrow it further.
+  MessageServerPermissions message_server() const;
+};
+
+/// A file, as an absolute path when the manifest's folder is one.
+struct FileReference {
+  std::filesystem::path path;
+  bool operator==(const FileReference&) const = default;
+};
+
+/// `store://<store>/hash/<hash>` or `store://<store>/<label>`; exactly one of hash (lower-case hexadecimal) and label is set.
+struct StoreReference {
+  std::string store;
+  std::string hash;
+  std::string label;
+  bool operator==(const StoreReference&) const = default;
+};
+
+/// An http or https URL, not fetched nor checked beyond its form.
+struct UrlReference {
+  std::string url;
+  bool operator==(const UrlReference&) const = default;
+};
+
+/// Where a component or an initial state lies.
+using ComponentReference = std::variant<FileReference, StoreReference, UrlReference>;
+
+/// Reads a reference. A relative path lies under `base_directory`; without one every path is refused, since the text then comes
+/// from somebody who may not choose this machine's files. Errors: kInvalidArgument, kNotPermitted (a path without a base).
+Result<ComponentReference> parse_component_reference(std::string_view text,
+                                                     const std::optional<std::filesystem::path>& base_directory);
+
+/// An actor's manifest, checked. docs/manifest.md describes every key.
+struct Manifest {
+  std::string name;
+  std::string version;
+  std::string description;
+  std::string long_description;
+  /// The reference as written, after the template, and as read.
+  std::string component;
+  ComponentReference component_reference;
+  std::optional<std::string> init_state;
+  std::optional<ComponentReference> init_state_reference;
+  bool save_chain = false;
+
+  std::vector<HandlerConfig> handlers;
+  Permissions permission_policy;
+  ActorLimits limits;
+
+  /// What errors call it: its path, or what the caller named it.
+  std::string source_name;
+  /// The folder that relative paths start from; absent for a text from elsewhere.
+  std::optional<std::filesystem::path> base_directory;
+  /// The text as given, before the template was filled, and its SHA-256.
+  std::string text;
+  std::array<std::uint8_t, 32> text_digest{};
+
+  /// The handler's block, borrowed; null when the manifest does not name it.
+  const HandlerConfig* handler(std::string_view type) const;
+};
+
+/// What a manifest's text does not say itself. All is borrowed for the call.
+struct ParseOptions {
+  /// Stands before line and column in errors.
+  std::string source_name = "manifest.toml";
+  /// The folder that relative paths start from. Leave it out for a text that a network client sent: then `component` and
+  /// `init_state` must be store or http(s) references.
+  std::optional<std::filesystem::path> base_directory;
+  /// Fills the template when it is JSON. An absent state and one that is not JSON fill nothing: only `{{default …}}` works.
+  std::optional<ByteView> initial_state;
+  /// Handlers beside the built-in ones; one of the same type replaces the built-in.
+  std::span<const HandlerSchema> extra_handlers;
+};
+
+/// Reads a manifest's text. Every error found, up to limits::kManifestErrors, is a line "source:line:column: what" of the message
+/// of one Error of code kInvalidManifest. Never throws. Any thread.
+Result<Manifest> parse_manifest(std::string_view text, const ParseOptions& options);
+
+/// Reads a manifest's file; relative references start from its folder (`base_directory` and `source_name` of the options are not
+/// used). Errors: as parse_manifest, kNotFound, kIo, kTooLarge.
+Result<Manifest> load_manifest(const std::filesystem::path& path, const ParseOptions& options = {});
+
+/// Only the manifest's `init_state`, found before its template is filled, as it names what the template is filled from. Nothing
+/// when there is none. Errors: kInvalidManifest (bad TOML, bad reference, a template inside the reference).
+Result<std::optional<ComponentReference>> find_init_state(std::string_view text, const ParseOptions& options);
+
+/// The manifest's JSON Schema (draft 2020-12), made from the same tables that parse_manifest checks with.
+std::string manifest_json_schema(std::span<const HandlerSchema> extra_handlers = {});
+
+}  // namespace theater
