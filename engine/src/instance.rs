@@ -1,0 +1,286 @@
+//! One live instance: making it, calling it, and going on after a host call that had to wait.
+
+use crate::abi::{
+    TeBytes, TeCallArgs, TeCallStatus, TeInstanceConfig, TeOutcome, TeStatus, TeTrap, TeValue,
+};
+use crate::exports::{Arguments, Callee, Params, Payload, Returned, call_on_fiber, call_sync, split_payload};
+use crate::failure::{Failure, HostTrap, Outcome, TrapReport, ValueTooLarge};
+use crate::host::{BorrowedValue, Host, Resumption, Shared};
+use crate::link::Linked;
+use std::ffi::c_void;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, WasmBacktrace, component};
+
+type Run = Pin<Box<dyn Future<Output = (Store<Host>, wasmtime::Result<Returned>)>>>;
+
+enum Phase {
+    Ready(Store<Host>),
+    /// The call owns the store until it ends.
+    Suspended(Run),
+    Poisoned,
+}
+
+pub struct Instance {
+    // Declared first, so that a suspended call is dropped before the arguments it borrows.
+    phase: Phase,
+    linked: Arc<Linked>,
+    shared: Arc<Shared>,
+    handle: component::Instance,
+    callees: Box<[Option<Callee>]>,
+    /// Arguments of a call on a fiber, which outlive the caller's.
+    arguments: Vec<u8>,
+    joined: Vec<u8>,
+    fuel_given: u64,
+    state: Vec<u8>,
+    head: Vec<u8>,
+    body: Vec<u8>,
+    message: String,
+    backtrace: String,
+}
+
+impl Instance {
+    pub fn new(
+        linked: Arc<Linked>,
+        config: &TeInstanceConfig,
+        context: *mut c_void,
+        shared: Arc<Shared>,
+    ) -> Outcome<Instance> {
+        let host = Host::new(linked.callback, context, *config, Arc::clone(&shared));
+        let mut store = Store::new(linked.pre.engine(), host);
+        store.limiter(|host| host);
+        let cost = config.value_bytes.saturating_mul(linked.value_cost);
+        store.set_hostcall_fuel(usize::try_from(cost).unwrap_or(usize::MAX));
+        arm(&mut store, &linked, config.fuel, config.deadline_ticks);
+        let made = if linked.suspends {
+            ready_now(linked.pre.instantiate_async(&mut store))
+        } else {
+            linked.pre.instantiate(&mut store)
+        };
+        let handle = made.map_err(|e| instantiation_failure(&e))?;
+        store.data_mut().instantiating = false;
+        Ok(Instance {
+            phase: Phase::Ready(store),
+            callees: vec![None; linked.exports.len()].into_boxed_slice(),
+            linked,
+            shared,
+            handle,
+            arguments: Vec::new(),
+            joined: Vec::new(),
+            fuel_given: 0,
+            state: Vec::new(),
+            head: Vec::new(),
+            body: Vec::new(),
+            message: String::new(),
+            backtrace: String::new(),
+        })
+    }
+
+    #[inline]
+    pub fn call(&mut self, args: &TeCallArgs) -> Outcome<TeOutcome> {
+        let index = args.export_index as usize;
+        let linked = Arc::clone(&self.linked);
+        let Some(export) = linked.exports.get(index) else {
+            return Err(Failure::argument(format!("no export {index}: there are {}", linked.exports.len())));
+        };
+        let Phase::Ready(store) = &mut self.phase else { return Err(not_ready(&self.phase)) };
+        if args.has_state && !export.function.is_handler() {
+            return Err(Failure::argument(format!("`{}` takes no state", export.function.path())));
+        }
+        let callee = match self.callees[index] {
+            Some(callee) => callee,
+            None => {
+                let resolved = Callee::resolve(store, self.handle, &export.index, export.signature)
+                    .map_err(|e| Failure::caused(TeStatus::Internal, &e))?;
+                self.callees[index] = Some(resolved);
+                resolved
+            }
+        };
+        if self.linked.suspends {
+            return self.call_suspending(&linked, index, callee, args);
+        }
+        // SAFETY: the ABI has the caller keep the arguments valid during this call, and nothing below keeps them longer.
+        let params = unsafe { borrow(args) };
+        let arguments = Arguments::read(export.signature, &export.function, &params, &mut self.joined)
+            .map_err(|m| Failure::argument(format!("parameters of `{}`: {m}", export.function.path())))?;
+        store.data_mut().deadline_ticks = args.deadline_ticks;
+        arm(store, &linked, args.fuel, args.deadline_ticks);
+        self.fuel_given = args.fuel;
+        let result = call_sync(callee, &export.function, store, params.state, arguments);
+        let fuel_left = store.get_fuel().unwrap_or(args.fuel);
+        Ok(self.finish(result, fuel_left))
+    }
+
+    fn call_suspending(
+        &mut self,
+        linked: &Arc<Linked>,
+        index: usize,
+        callee: Callee,
+        args: &TeCallArgs,
+    ) -> Outcome<TeOutcome> {
+        let export = &linked.exports[index];
+        // SAFETY: the caller keeps the arguments valid during this call; they are copied here.
+        let given = unsafe { borrow(args) };
+        self.arguments.clear();
+        for piece in [given.state.unwrap_or_default(), given.head, given.body] {
+            self.arguments.extend_from_slice(piece);
+        }
+        // SAFETY: `arguments` is changed and released only when no call is suspended: this function is reached in the ready
+        // phase alone, and fields are dropped in order, `phase` first.
+        let owned: &'static [u8] = unsafe { &*std::ptr::from_ref(self.arguments.as_slice()) };
+        let (state, params) = owned.split_at(given.state.map_or(0, <[u8]>::len));
+        let params = Params { state: given.state.map(|_| state), head: params, body: &[] };
+        let arguments = Arguments::read_joined(export.signature, &export.function, &params)
+            .map_err(|m| Failure::argument(format!("parameters of `{}`: {m}", export.function.path())))?;
+        let Phase::Ready(mut store) = std::mem::replace(&mut self.phase, Phase::Poisoned) else {
+            return Err(not_ready(&self.phase));
+        };
+        store.data_mut().deadline_ticks = args.deadline_ticks;
+        arm(&mut store, linked, args.fuel, args.deadline_ticks);
+        self.fuel_given = args.fuel;
+        let function = Arc::clone(&export.function);
+        let run: Run = Box::pin(async move {
+            let result = call_on_fiber(callee, &function, &mut store, params.state, arguments).await;
+            (store, result)
+        });
+        Ok(self.poll(run))
+    }
+
+    /// `value` needs to be valid during this call only: the guest gets a copy before it runs.
+    pub fn resume(&mut self, value: TeValue) -> Outcome<TeOutcome> {
+        self.go_on(Resumption::Reply(BorrowedValue(value)))
+    }
+
+    pub fn abort(&mut self, message: String) -> Outcome<TeOutcome> {
+        self.go_on(Resumption::Abort(message))
+    }
+
+    fn go_on(&mut self, resumption: Resumption) -> Outcome<TeOutcome> {
+        match std::mem::replace(&mut self.phase, Phase::Poisoned) {
+            Phase::Suspended(run) => {
+                self.shared.resume(resumption);
+                Ok(self.poll(run))
+            }
+            other => {
+                self.phase = other;
+                Err(Failure::argument("no call is suspended"))
+            }
+        }
+    }
+
+    fn poll(&mut self, mut run: Run) -> TeOutcome {
+        match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => {
+                self.phase = Phase::Suspended(run);
+                let left = self.shared.fuel_left.load(Ordering::Relaxed);
+                TeOutcome::of(TeCallStatus::Suspended, self.fuel_given.saturating_sub(left))
+            }
+            Poll::Ready((store, result)) => {
+                let fuel_left = store.get_fuel().unwrap_or(self.fuel_given);
+                self.phase = Phase::Ready(store);
+                self.finish(result, fuel_left)
+            }
+        }
+    }
+
+    #[inline]
+    fn finish(&mut self, result: wasmtime::Result<Returned>, fuel_left: u64) -> TeOutcome {
+        let used = self.fuel_given.saturating_sub(fuel_left);
+        match result.and_then(|returned| self.within_limit(returned)) {
+            Ok(returned) => self.show(returned, used),
+            Err(error) => self.show_trap(&error, used),
+        }
+    }
+
+    fn within_limit(&self, returned: Returned) -> wasmtime::Result<Returned> {
+        let Phase::Ready(store) = &self.phase else { return Ok(returned) };
+        let state = returned.state.as_ref().map_or(0, Vec::len);
+        let limit = store.data().limits.value_bytes;
+        let size = state + returned.payload.size();
+        if size as u64 > limit { Err(wasmtime::Error::new(ValueTooLarge { size, limit })) } else { Ok(returned) }
+    }
+
+    #[inline]
+    fn show(&mut self, returned: Returned, fuel_used: u64) -> TeOutcome {
+        let failed = matches!(returned.payload, Payload::GuestError(_));
+        let mut outcome =
+            TeOutcome::of(if failed { TeCallStatus::GuestError } else { TeCallStatus::Returned }, fuel_used);
+        self.body = split_payload(returned.payload, &mut self.head);
+        outcome.has_state = returned.state.is_some();
+        self.state = returned.state.unwrap_or_default();
+        outcome.state = TeBytes::of(&self.state);
+        outcome.result = TeValue { head: TeBytes::of(&self.head), body: TeBytes::of(&self.body) };
+        outcome
+    }
+
+    #[cold]
+    fn show_trap(&mut self, error: &wasmtime::Error, fuel_used: u64) -> TeOutcome {
+        let report = TrapReport::of(error);
+        self.phase = Phase::Poisoned;
+        self.message = report.message;
+        self.backtrace = report.backtrace;
+        let mut outcome = TeOutcome::of(TeCallStatus::Trapped, fuel_used);
+        outcome.trap = report.code;
+        outcome.message = TeBytes::of(self.message.as_bytes());
+        outcome.backtrace = TeBytes::of(self.backtrace.as_bytes());
+        outcome
+    }
+
+    /// After a panic inside a call nothing is known of the store, so it is not touched again, not even to release it.
+    pub fn abandon(&mut self) {
+        std::mem::forget(std::mem::replace(&mut self.phase, Phase::Poisoned));
+    }
+}
+
+/// # Safety
+/// The pointers in `args` must be valid for `'a`.
+unsafe fn borrow<'a>(args: &TeCallArgs) -> Params<'a> {
+    // SAFETY: promised by the caller.
+    unsafe {
+        Params {
+            state: args.has_state.then(|| args.state.slice()),
+            head: args.params.head.slice(),
+            body: args.params.body.slice(),
+        }
+    }
+}
+
+fn not_ready(phase: &Phase) -> Failure {
+    Failure::argument(match phase {
+        Phase::Poisoned => "the instance has trapped: only releasing it is left",
+        _ => "a call is suspended: resume or abort it first",
+    })
+}
+
+/// Sets what the guest may use up.
+#[inline]
+fn arm(store: &mut Store<Host>, linked: &Linked, fuel: u64, deadline_ticks: u64) {
+    // wasmtime adds the ticks to the current epoch; half of the range is for ever and cannot overflow.
+    store.set_epoch_deadline(deadline_ticks.min(u64::MAX / 2));
+    if linked.counts_fuel {
+        // Cannot fail: the engine counts fuel.
+        let _ = store.set_fuel(fuel);
+    }
+}
+
+/// Runs a future that has nothing to wait for: host calls that would wait are refused while an instance is made.
+fn ready_now<T>(future: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(wasmtime::Error::msg("instantiation waits for something")),
+    }
+}
+
+fn instantiation_failure(error: &wasmtime::Error) -> Failure {
+    let report = TrapReport::of(error);
+    let trapped = error.is::<Trap>() || error.is::<HostTrap>() || error.is::<WasmBacktrace>();
+    if error.is::<PoolConcurrencyLimitError>() || !trapped || report.code == TeTrap::None {
+        return Failure::new(TeStatus::Resources, report.message);
+    }
+    let separator = if report.backtrace.is_empty() { "" } else { "\n" };
+    Failure::new(TeStatus::Trap, format!("{}{separator}{}", report.message, report.backtrace))
+}
