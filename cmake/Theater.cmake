@@ -1,4 +1,4 @@
-# The project's own building blocks: one library a layer, one test program a group of claims.
+# The project's own building blocks: one library a layer, one program a folder that has a main, one test program a group of claims.
 
 set(CMAKE_CXX_STANDARD 23)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
@@ -7,36 +7,77 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
+option(BUILD_TESTING "Build the tests" ON)
+option(THEATER_BENCH "Build the micro benchmarks in bench/" OFF)
+option(THEATER_FUZZ "Build the fuzz targets with libFuzzer (needs clang); otherwise they replay their corpus" OFF)
 option(THEATER_WARNINGS_AS_ERRORS "Warnings stop the build" OFF)
-option(THEATER_FUZZ "Build the fuzz targets (needs clang)" OFF)
-set(THEATER_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined")
+set(THEATER_SANITIZE "" CACHE STRING "Sanitizers for everything, e.g. address,undefined")
+
+if(BUILD_TESTING)
+  enable_testing()
+  find_package(GTest REQUIRED)
+endif()
+
+find_program(THEATER_CCACHE ccache)
+if(THEATER_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${THEATER_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${THEATER_CCACHE})
+endif()
+
+# The engine archive is large and every test program links it: lld takes a fraction of a second where GNU ld takes several.
+# -B because Debian keeps lld's plain name outside the path. lld is an option, not a need.
+find_program(THEATER_LLD NAMES ld.lld PATHS /usr/lib/llvm-19/bin)
+if(THEATER_LLD)
+  cmake_path(GET THEATER_LLD PARENT_PATH lld_folder)
+  add_link_options(-fuse-ld=lld -B${lld_folder})
+endif()
+
+# Sanitizers and fuzzing must see every object, so these flags are not the layers' own.
+if(THEATER_SANITIZE)
+  add_compile_options(-fsanitize=${THEATER_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${THEATER_SANITIZE})
+endif()
+if(THEATER_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 add_library(theater_options INTERFACE)
 target_compile_options(theater_options INTERFACE -Wall -Wextra)
 if(THEATER_WARNINGS_AS_ERRORS)
   target_compile_options(theater_options INTERFACE -Werror)
 endif()
-if(THEATER_SANITIZE)
-  target_compile_options(theater_options INTERFACE -fsanitize=${THEATER_SANITIZE} -fno-omit-frame-pointer)
-  target_link_options(theater_options INTERFACE -fsanitize=${THEATER_SANITIZE})
-endif()
 
-# theater_library(<layer> SOURCES … [PUBLIC …] [PRIVATE …]) makes theater_<layer>, alias theater::<layer>.
+# theater_library(<layer> SOURCES … [PUBLIC …] [PRIVATE …]) makes theater_<layer>, alias theater::<layer>, and installs it.
+# PUBLIC is what the layer's headers include, PRIVATE what only its sources do.
 function(theater_library layer)
   cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(theater_${layer} STATIC ${ARG_SOURCES})
   add_library(theater::${layer} ALIAS theater_${layer})
+  set_target_properties(theater_${layer} PROPERTIES EXPORT_NAME ${layer})
+  target_compile_features(theater_${layer} PUBLIC cxx_std_23)
   target_include_directories(theater_${layer} PUBLIC
-    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_link_libraries(theater_${layer} PUBLIC ${ARG_PUBLIC} PRIVATE $<BUILD_INTERFACE:theater_options> ${ARG_PRIVATE})
+  set_property(GLOBAL APPEND PROPERTY THEATER_LAYERS ${layer})
 endfunction()
 
-# theater_test(<name> <sources…> LIBRARIES … [ENVIRONMENT …]) makes a GoogleTest program that is one ctest test.
+# theater_program(<name> SOURCES … LIBRARIES …) makes bin/<name> and installs it. The target is program_<name>, since theater
+# itself is the name of the library that others link.
+function(theater_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(program_${name} ${ARG_SOURCES})
+  set_target_properties(program_${name} PROPERTIES OUTPUT_NAME ${name})
+  target_link_libraries(program_${name} PRIVATE ${ARG_LIBRARIES} theater_options)
+  install(TARGETS program_${name} RUNTIME COMPONENT programs)
+endfunction()
+
+# theater_test(<name> <sources…> LIBRARIES … [ENVIRONMENT …] [DEFINITIONS …] [TIMEOUT seconds]) makes a GoogleTest program that is
+# one ctest test.
 function(theater_test name)
   if(NOT BUILD_TESTING)
     return()
   endif()
-  find_package(GTest REQUIRED)
   cmake_parse_arguments(ARG "" "TIMEOUT" "LIBRARIES;ENVIRONMENT;DEFINITIONS" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} theater_options GTest::gtest GTest::gmock GTest::gtest_main)

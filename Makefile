@@ -1,0 +1,59 @@
+# The short names of the usual tasks; `make help` lists them. What they do is in CMakePresets.json and scripts/.
+.DEFAULT_GOAL := build
+.PHONY: build demo test check format asan tsan fuzz bench install clean help
+
+# rustup tells only login shells where its programs are.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+
+PREFIX ?= /usr/local
+# `make fuzz SECONDS=300`: how long each fuzz target runs. (Not ?=: a shell has its own SECONDS.)
+SECONDS := 60
+
+build: ## the release programs, in build/release/bin/
+	@scripts/install-deps.sh build
+	@scripts/build.sh release
+
+demo: build ## starts real actors, shows what they do, verifies their chains, measures
+	@scripts/demo.sh
+
+test: ## builds and runs every test
+	@scripts/install-deps.sh build test
+	@scripts/build.sh dev
+	@ctest --preset dev
+
+check: ## format, lint, shell and python, and the source checks
+	@scripts/install-deps.sh build test check
+	@scripts/check.sh
+
+format: ## formats the C++ sources
+	@scripts/install-deps.sh check
+	@git ls-files '*.h' '*.cc' | xargs -r clang-format-19 -i
+
+asan: ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/install-deps.sh build test check
+	@scripts/build.sh asan
+	@ctest --preset asan
+
+tsan: ## the tests under ThreadSanitizer
+	@scripts/install-deps.sh build test check
+	@scripts/build.sh tsan
+	@ctest --preset tsan
+
+fuzz: ## every fuzz target for SECONDS=60
+	@scripts/install-deps.sh build test check
+	@scripts/build.sh fuzz
+	@scripts/fuzz.sh $(SECONDS)
+
+bench: ## the micro benchmarks in bench/
+	@scripts/install-deps.sh build test
+	@scripts/build.sh release -DTHEATER_BENCH=ON
+	@scripts/bench.sh
+
+install: build ## installs programs, headers, libraries and the CMake package under PREFIX=/usr/local
+	@cmake --install build/release --prefix $(PREFIX)
+
+clean: ## removes build/ (the engine library stays in its cache)
+	@rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
