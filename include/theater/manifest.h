@@ -42,7 +42,8 @@ struct FieldSchema {
   std::string description;
   /// Used when the field is not given; its alternative must fit `kind`.
   std::optional<ConfigValue> default_value;
-  /// Bounds, both included, of an unsigned or a size; without meaning for other kinds. TOML integers end at INT64_MAX.
+  /// Bounds, both included: of the number for an unsigned or a size, of the bytes of a text, of the items of a list. TOML's
+  /// integers end at INT64_MAX.
   std::uint64_t min = 0;
   std::uint64_t max = INT64_MAX;
   /// The only texts allowed, when not empty.

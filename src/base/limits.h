@@ -24,6 +24,8 @@ inline constexpr std::uint64_t kStateMaxBytes = 16ull << 20;
 
 // The largest that a manifest may ask for.
 inline constexpr std::uint64_t kMemoryBytesMax = 4ull << 30;
+/// The largest number that TOML can write.
+inline constexpr std::uint64_t kFuelPerTurnMax = INT64_MAX;
 inline constexpr std::uint32_t kMailboxMessagesMax = 1'000'000;
 inline constexpr std::uint64_t kMailboxBytesMax = 1ull << 30;
 inline constexpr std::uint64_t kMessageMaxBytesMax = 256ull << 20;
@@ -31,8 +33,29 @@ inline constexpr std::uint64_t kTurnTimeoutMsMax = 3'600'000;
 inline constexpr std::uint64_t kRequestTimeoutMsMax = 86'400'000;
 inline constexpr std::uint32_t kChannelsMaxMax = 1'000'000;
 
+// A handler, unless its block says otherwise.
+inline constexpr std::uint64_t kSleepMaxMs = 3'600'000;
+inline constexpr std::uint64_t kSleepMinMs = 1;
+inline constexpr std::uint64_t kProcesses = 10;
+inline constexpr std::uint64_t kProcessesMax = 10'000;
+inline constexpr std::uint64_t kProcessOutputBytes = 1ull << 20;
+inline constexpr std::uint64_t kProcessOutputBytesMax = 1ull << 30;
+inline constexpr std::uint64_t kRandomBytes = 1ull << 20;
+inline constexpr std::uint64_t kRandomBytesMax = 1ull << 30;
+
 // A manifest.
 inline constexpr std::size_t kManifestBytes = 1u << 20;
+/// Errors that one refusal of a manifest lists.
+inline constexpr std::size_t kManifestErrors = 20;
+inline constexpr std::size_t kManifestHandlers = 64;
+/// Names in one dotted key, and tables or arrays inside one another.
+inline constexpr std::size_t kManifestNesting = 16;
+/// Template tags, and the JSON state that fills them.
+inline constexpr std::size_t kTemplateTags = 1'000;
+inline constexpr std::size_t kTemplateStateBytes = 1u << 20;
+inline constexpr std::size_t kActorNameBytes = 256;
+/// A path, URL or store reference.
+inline constexpr std::size_t kReferenceBytes = 4096;
 inline constexpr std::size_t kComponentBytes = 256u << 20;
 
 // A turn and a shard.
