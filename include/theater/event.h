@@ -124,8 +124,8 @@ struct Event {
   /// Hash of the event before it; none for the first.
   std::optional<Digest> parent_hash;
 
-  /// "interface.function": kCall, kHostCall, kHostCallBegin; also kHostCallEnd, kReturned, kFailed when the event that they
-  /// end was read before. "import 3" or "export 3" when the function table is not known.
+  /// "interface.function": kCall, kHostCall, kHostCallBegin; also kHostCallEnd, kReturned, kFailed when the event that
+  /// they end was read before. "import 3" or "export 3" when the function table is not known.
   std::string function;
   std::uint32_t function_index = 0;  ///< kCall, kHostCall, kHostCallBegin
   std::optional<Cause> cause;        ///< kCall: the event that sent the message
@@ -170,14 +170,17 @@ class ChainReader {
   /// Fill in bodies from here on; borrowed, null for none.
   void use_payloads(const Payloads* payloads) { payloads_ = payloads; }
 
-  /// The events of the next link. Malformed bytes are kCorrupt with the offset and sequence. Does not verify that the link follows the one
-  /// before: that is verify's task.
+  /// The events of the next link. Malformed bytes are kCorrupt with the offset and sequence. Does not verify that the
+  /// link follows the one before: that is verify's task.
   Result<std::vector<Event>> read(ByteView link);
 
   const FunctionTable& functions() const { return functions_; }
 
  private:
-  friend class EventFiller;
+  struct Filler;
+
+  std::string function_name(bool is_import, std::uint32_t index) const;
+
   FunctionTable functions_;
   bool has_functions_ = false;
   const Payloads* payloads_ = nullptr;
@@ -186,12 +189,13 @@ class ChainReader {
   std::string pending_import_;
 };
 
-/// The hash by which one event is known: SHA-256 of 0x02, its link's hash and the number of events after it in that link (u32, big-endian).
-/// A link thus proves each of its events, and the hash of the event before a link follows from the link alone.
+/// The hash by which one event is known: SHA-256 of 0x02, its link's hash and the number of events after it in that
+/// link (u32, big-endian). A link thus proves each of its events, and the hash of the event before a link follows from
+/// the link alone.
 Digest event_hash(const Digest& link_hash, std::uint32_t events_after_it);
 
-/// What the management protocol calls the event's type: the function's name, with ".begin", ".end", ".returned" or ".failed" where the kind
-/// says so; "actor.started", "actor.stopped"; a note's own type.
+/// What the management protocol calls the event's type: the function's name, with ".begin", ".end", ".returned" or
+/// ".failed" where the kind says so; "actor.started", "actor.stopped"; a note's own type.
 std::string event_type(const Event& event);
 /// What happened in a few words for a person: no line breaks, safe for a terminal.
 std::string describe(const Event& event);
@@ -202,8 +206,8 @@ Bytes event_data(const Event& event);
 std::string to_line(const Event& event, std::size_t max_bytes = 160);
 /// One JSON object on one line; the fields are listed in docs/event-format.md.
 std::string to_json(const Event& event);
-/// A value as short text: byte lists and strings in quotes when they look like text, hexadecimal otherwise. Without types this is a
-/// guess; for people only.
+/// A value as short text: byte lists and strings in quotes when they look like text, hexadecimal otherwise. Without
+/// types this is a guess; for people only.
 std::string preview(const EventValue& value, std::size_t max_bytes);
 
 }  // namespace theater

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "chain/event_sink.h"
@@ -13,8 +14,25 @@
 
 namespace theater {
 
-/// Writes one actor's chain to a file (docs/event-format.md): what `save_chain = true` asks for. Buffered: nothing is sure to be in the
-/// file before flush() or close(). One thread at a time.
+/// One record of a chain file; its bytes are valid until the reader's next call.
+struct ChainFileRecord {
+  enum class Type : std::uint8_t {
+    kLink = 1,
+    kPayload = 2,  ///< content of a large value that the next link names
+    kClosed = 3,   ///< the writer closed the file here
+  };
+  Type type = Type::kLink;
+  ByteView bytes;
+  /// kLink: the hash stored beside it; kPayload: the digest stored beside it; kClosed: the last link's hash. Not
+  /// checked by the reader.
+  Digest digest{};
+  std::uint64_t closed_links = 0;          ///< kClosed: links in the file
+  std::uint64_t closed_next_sequence = 0;  ///< kClosed: sequence after the last event
+  std::uint64_t file_offset = 0;
+};
+
+/// Writes one actor's chain to a file (docs/event-format.md): what `save_chain = true` asks for. Buffered: nothing is
+/// sure to be in the file before flush() or close(). One thread at a time.
 class ChainFileWriter {
  public:
   /// Makes a new file that only its owner may read and write; one that exists already is kAlreadyExists.
@@ -24,7 +42,8 @@ class ChainFileWriter {
   ChainFileWriter(const ChainFileWriter&) = delete;
   ChainFileWriter& operator=(const ChainFileWriter&) = delete;
 
-  /// Adds the link and the large values it names. After the first error nothing more is written and each call returns that error.
+  /// Adds the link and the large values it names. After the first error nothing more is written and each call returns
+  /// that error.
   Result<void> append(const SealedLink& link);
   /// Hands all that was appended to the operating system; `sync` waits until the disk has it.
   Result<void> flush(bool sync = false);
@@ -33,7 +52,7 @@ class ChainFileWriter {
 
  private:
   ChainFileWriter(int descriptor, std::string path);
-  Result<void> put_record(std::uint8_t type, ByteView first, ByteView second);
+  Result<void> put_record(ChainFileRecord::Type type, ByteView content, const Digest& digest);
   Result<void> write_all(ByteView bytes);
   Result<void> fail_for_good(std::string what, int error_number);
 
@@ -46,22 +65,6 @@ class ChainFileWriter {
   Digest head_hash_{};
 };
 
-/// One record of a chain file; its bytes are valid until the reader's next call.
-struct ChainFileRecord {
-  enum class Type : std::uint8_t {
-    kLink = 1,
-    kPayload = 2,  ///< content of a large value that the next link names
-    kClosed = 3,   ///< the writer closed the file here
-  };
-  Type type = Type::kLink;
-  ByteView bytes;
-  /// kLink: the hash stored beside it; kPayload: the digest stored beside it; kClosed: the last link's hash. Not checked by the reader.
-  Digest digest{};
-  std::uint64_t closed_links = 0;          ///< kClosed: links in the file
-  std::uint64_t closed_next_sequence = 0;  ///< kClosed: sequence after the last event
-  std::uint64_t file_offset = 0;
-};
-
 /// Reads a chain file record by record; holds one record at a time. One thread at a time.
 class ChainFileReader {
  public:
@@ -71,8 +74,8 @@ class ChainFileReader {
   ChainFileReader(const ChainFileReader&) = delete;
   ChainFileReader& operator=(const ChainFileReader&) = delete;
 
-  /// The next record; none at the end of what is whole: then torn_bytes() says how much is left over. kCorrupt when the file is damaged
-  /// here rather than cut; nothing can be read after that.
+  /// The next record; none at the end of what is whole: then torn_bytes() says how much is left over. kCorrupt when the
+  /// file is damaged here rather than cut; nothing can be read after that.
   Result<std::optional<ChainFileRecord>> next();
 
   /// Bytes at the file's end that do not make a whole record.
@@ -82,14 +85,18 @@ class ChainFileReader {
  private:
   ChainFileReader(int descriptor, std::uint64_t size);
   Result<std::size_t> read_up_to(std::uint8_t* out, std::size_t bytes);
-  Result<std::optional<ChainFileRecord>> torn(std::uint64_t bytes);
-  Result<std::optional<ChainFileRecord>> damaged(std::string what);
+  Result<std::optional<ChainFileRecord>> content(ChainFileRecord::Type type, std::uint32_t length, std::uint64_t start);
+  Result<std::optional<ChainFileRecord>> torn(std::uint64_t from_offset);
+  Result<std::optional<ChainFileRecord>> damaged(std::uint64_t at_offset, std::string_view what);
+  Result<bool> rest_is_zero(ByteView already_read);
 
   int descriptor_ = -1;
-  std::uint64_t size_ = 0;
+  /// When it was opened; what is written later is not read.
+  std::uint64_t size_bytes_ = 0;
   std::uint64_t offset_ = 0;
   std::uint64_t torn_bytes_ = 0;
   bool ended_ = false;
+  bool is_closed_ = false;
   Bytes input_;
   std::size_t input_used_ = 0;
   Bytes record_;

@@ -10,7 +10,8 @@
 
 namespace theater {
 
-/// A copy of a stretch of one actor's chain up to its end, oldest link first. Owns all it holds but the payloads, which it shares.
+/// A copy of a stretch of one actor's chain up to its end, oldest link first. Owns all it holds but the payloads, which
+/// it shares.
 struct ChainSnapshot final : ChainReader::Payloads {
   struct Link {
     std::uint64_t first_sequence = 0;
@@ -36,6 +37,8 @@ struct ChainSnapshot final : ChainReader::Payloads {
 
   ByteView link_bytes(const Link& link) const { return ByteView(bytes).subspan(link.offset, link.size); }
   std::optional<Bytes> find(const Digest& digest) const override;
+  /// Digests of all large values and states that the links name, sorted, each once.
+  std::vector<Digest> named_digests() const;
   /// All events, decoded; kCorrupt when a link is malformed.
   Result<std::vector<Event>> events() const;
 };

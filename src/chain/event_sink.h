@@ -46,12 +46,14 @@ class EventSink {
  public:
   virtual ~EventSink() = default;
 
-  /// Takes the link over (copies what it keeps) and sets head.last_position; the head's other fields were set by seal(). Positions grow
-  /// with every append. Must neither block nor fail: a sink that can no longer keep links says so by status() and stops acknowledging.
+  /// Takes the link over (copies what it keeps) and sets head.last_position; the head's other fields were set by
+  /// seal(). Positions grow with every append. Must neither block nor fail: a sink that can no longer keep links says
+  /// so by status() and stops acknowledging.
   virtual void append(const SealedLink& link, ChainHead& head) = 0;
 
-  /// All links at positions up to this one are kept as safely as this sink promises. An effect that must not be seen before its
-  /// events are safe waits until this is at least its link's position; ask again after the next round of the shard. Never goes back.
+  /// All links at positions up to this one are kept as safely as this sink promises. An effect that must not be seen
+  /// before its events are safe waits until this is at least its link's position; ask again after the next round of the
+  /// shard. Never goes back.
   virtual std::uint64_t acknowledged_position() const = 0;
 
   /// The error that made the sink stop acknowledging, for good.

@@ -15,8 +15,8 @@
 
 namespace theater {
 
-/// A value to record. From limits::kLargePayloadBytes on it is recorded by digest and its content kept as a Payload of the link: the
-/// body alone when that is large, otherwise all of it.
+/// A value to record. From limits::kLargePayloadBytes on it is recorded by digest and its content kept as a Payload of
+/// the link: the body alone when that is large, otherwise all of it.
 struct ValueRecord {
   ByteView head;
   ByteView body;
@@ -58,15 +58,17 @@ struct StartedRecord {
 
 enum class Recording : std::uint8_t {
   kOn,
-  /// Sequences advance (so that causes can still be named), nothing is written or hashed: links are empty and their hash is zero.
+  /// Sequences advance (so that causes can still be named), nothing is written or hashed: links are empty and their
+  /// hash is zero.
   kOff,
 };
 
-/// Writes the events of one actor's activation into one link. One a shard, used by that shard's thread; its memory is used again for
-/// the next link, so that recording allocates nothing (but for large values that are not given as payloads).
+/// Writes the events of one actor's activation into one link. One a shard, used by that shard's thread; its memory is
+/// used again for the next link, so that recording allocates nothing (but for large values that are not given as
+/// payloads).
 ///
-/// begin → events → seal → sink.append. When full() is true before an event, seal and begin again: a call's events may span links.
-/// The views given need to be valid during the call only. Each event method returns the event's sequence.
+/// begin → events → seal → sink.append. When full() is true before an event, seal and begin again: a call's events may
+/// span links. The views given need to be valid during the call only. Each event method returns the event's sequence.
 class LinkBuilder {
  public:
   explicit LinkBuilder(Recording recording = Recording::kOn);
@@ -88,7 +90,8 @@ class LinkBuilder {
 
   /// Fails, adding nothing, with kTooLarge when name and function table do not fit (kStartedBytesMax).
   Result<std::uint64_t> started(const StartedRecord& record);
-  /// `cause`: the event that sent the message; none for what came from outside. `params`: of handlers, without the state.
+  /// `cause`: the event that sent the message; none for what came from outside. `params`: of handlers, without the
+  /// state.
   std::uint64_t call(std::uint32_t export_index, const std::optional<Cause>& cause, const ValueRecord& params);
   std::uint64_t host_call(std::uint32_t import_index, const ValueRecord& params, const ValueRecord& result);
   std::uint64_t host_call_begin(std::uint32_t import_index, const ValueRecord& params);
@@ -101,12 +104,18 @@ class LinkBuilder {
   /// `type`: "handler.what", at most kNoteTypeBytesMax, cut there. `data`: any bytes.
   std::uint64_t note(std::string_view type, const ValueRecord& data);
 
-  /// Finishes the link, which must hold an event, and moves `head` (the one given to begin) past it. Valid until the next begin().
+  /// Finishes the link, which must hold an event, and moves `head` (the one given to begin) past it. Valid until the
+  /// next begin().
   SealedLink seal(ChainHead& head);
   /// Drops the open link with all its events, as if begin had not been called.
   void abandon();
 
  private:
+  class Recorder;
+
+  /// Whether events are written at all. Also the check that one may be added.
+  bool records() const;
+  std::uint64_t count_event();
   template <class Body>
   std::uint64_t add(const Body& body);
   void make_room(std::size_t bytes);

@@ -21,8 +21,9 @@ inline constexpr std::uint8_t kLinkVersion = 1;
 inline constexpr std::size_t kInlineStateBytes = 64;
 /// A reader refuses longer links; a writer stops far below.
 inline constexpr std::size_t kLinkBytesMax = 1u << 20;
-inline constexpr std::size_t kLinkEventsMax = limits::kLinkEvents;
-static_assert(kLinkEventsMax < 0x80, "the builder leaves one byte for the count");
+/// So that the count always takes one byte.
+inline constexpr std::size_t kLinkEventsMax = 127;
+static_assert(limits::kLinkEvents <= kLinkEventsMax);
 /// Name, function table and the rest of one started event.
 inline constexpr std::size_t kStartedBytesMax = 512u << 10;
 inline constexpr std::size_t kMessageBytesMax = limits::kErrorTextBytes;
@@ -121,6 +122,25 @@ struct EventView {
   EventKind kind() const { return static_cast<EventKind>(body.index() + 1); }
 };
 
+/// Calls `visit(ByteView digest, std::uint64_t size)` for each large value and state that the event names by digest.
+template <class Visit>
+void visit_digests(const EventView& event, Visit&& visit) {
+  const auto value = [&](const ValueRef& ref) {
+    if (ref.by_digest()) visit(ref.body_digest, ref.body_size);
+  };
+  const auto state = [&](const StateRef& ref) {
+    if (ref.form == EventState::Form::kDigest) visit(ref.digest, ref.size);
+  };
+  std::visit(
+      [&](const auto& body) {
+        if constexpr (requires { body.params; }) value(body.params);
+        if constexpr (requires { body.result; }) value(body.result);
+        if constexpr (requires { body.data; }) value(body.data);
+        if constexpr (requires { body.state; }) state(body.state);
+      },
+      event.body);
+}
+
 /// Why bytes are not a link.
 struct DecodeFault {
   std::size_t offset = 0;
@@ -157,7 +177,8 @@ class LinkDecoder {
 /// Reads the next name off a list; false at its end. The list must come from a decoder.
 bool next_name(NameList& list, std::string_view& name);
 
-/// The bytes of a link; for tests and tools, the builder writes its own. The events' sequences are ignored, times and values must be valid.
+/// The bytes of a link; for tests and tools, the builder writes its own. The events' sequences are ignored, times and
+/// values must be valid.
 Bytes encode_link(const LinkHeader& header, std::span<const EventView> events);
 
 }  // namespace theater::chain

@@ -10,8 +10,9 @@
 
 namespace theater {
 
-/// Keeps the latest links of a shard's actors in a ring of memory; the oldest go first, whoever they belong to. Large values are kept
-/// within a second bound, the oldest going first as well. Appending allocates nothing once both are in use. The shard's thread only.
+/// Keeps the latest links of a shard's actors in a ring of memory; the oldest go first, whoever they belong to. Large
+/// values are kept within a second bound, the oldest going first as well. Appending allocates nothing once both are in
+/// use. The shard's thread only.
 class MemoryLog final : public EventSink {
  public:
   /// `link_bytes` is rounded up to whole pages and to a few of the largest links.
@@ -45,7 +46,8 @@ class MemoryLog final : public EventSink {
 
   std::uint8_t* memory_ = nullptr;
   std::size_t capacity_bytes_ = 0;
-  /// Bytes ever used, gaps included; the place in memory is this modulo the capacity. Starts after 0, which means "nowhere".
+  /// Bytes ever used, gaps included; the place in memory is this modulo the capacity. Starts after 0, which means
+  /// "nowhere".
   std::uint64_t end_position_ = 0;
   std::uint64_t links_appended_ = 0;
 

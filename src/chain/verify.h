@@ -30,7 +30,8 @@ struct VerifyReport {
   Digest head_hash{};
   /// Begins with the chain's first event. (That it ends where it should only an expected head can tell.)
   bool complete = false;
-  /// Large values whose content was there and has the recorded digest and size, and those whose content is not there, which is no fault.
+  /// Large values and states whose content was there and has the recorded digest and size; and those whose content is
+  /// not there, which is no fault: a chain proves what it names without having it.
   std::uint64_t payloads_checked = 0;
   std::uint64_t payloads_missing = 0;
   /// Links whose time lies before that of the link before: the machine's clock was set back.
@@ -40,17 +41,20 @@ struct VerifyReport {
   bool ok() const { return !fault; }
 };
 
-/// What the one who verifies knows from elsewhere. Without it a chain that was cut at its end, or written anew from some event on,
-/// cannot be told from a true one.
+/// What the one who verifies knows from elsewhere. Without it a chain that was cut at its end, or written anew from
+/// some event on, cannot be told from a true one.
 struct VerifyExpectation {
   std::optional<ActorId> actor;
+  /// Sequence of the first event that is shown.
+  std::optional<std::uint64_t> first_sequence;
   /// Hash of the last link, and the sequence after its last event.
   std::optional<Digest> head_hash;
   std::optional<std::uint64_t> next_sequence;
 };
 
-/// Verifies one actor's links in order, trusting nothing but its input: hashes, encoding, dense sequences, and that the events make sense
-/// (a call before its end, a function that exists…). Stops at the first fault. One thread at a time; allocates nothing for a link.
+/// Verifies one actor's links in order, trusting nothing but its input: hashes, encoding, dense sequences, and that the
+/// events make sense (a call before its end, a function that exists…). Stops at the first fault. One thread at a time;
+/// allocates nothing for a link.
 class ChainVerifier {
  public:
   explicit ChainVerifier(VerifyExpectation expectation = {}) : expectation_(std::move(expectation)) {}
@@ -62,21 +66,23 @@ class ChainVerifier {
 
   /// The next link with the hash that was stored beside it, if one was. False: a fault was found, now or before.
   bool link(ByteView bytes, const Digest* stored_hash);
-  /// To be called once, after the last link. `extra_fault`: what the source of the links found wrong with itself after them.
+  /// To be called once, after the last link. `extra_fault`: what the source of the links found wrong with itself after
+  /// them.
   VerifyReport finish(std::optional<std::string> extra_fault = std::nullopt);
 
   const VerifyReport& report() const { return report_; }
 
  private:
   /// Where the actor is, as far as its events tell.
-  enum class Phase : std::uint8_t { kUnknown, kIdle, kInCall, kSuspended, kStopped };
+  enum class Phase : std::uint8_t { kNew, kUnknown, kIdle, kInCall, kSuspended, kStopped };
 
-  bool check_header(const chain::LinkHeader& header, const Digest& hash, const Digest* stored_hash);
+  bool check_header(const chain::LinkHeader& header);
   bool check_events(chain::LinkDecoder& decoder);
-  bool check_event(const chain::EventView& event);
-  const char* check_order(const chain::EventView& event);
-  const char* check_function(const chain::EventView& event) const;
-  bool check_payload(const chain::ValueRef& value, std::uint64_t sequence);
+  /// Null when the event is in order; otherwise what is wrong.
+  const char* check_event(const chain::EventView& event);
+  const char* check_order(EventKind kind, bool is_resumption);
+  const char* check_functions(const chain::EventView& event);
+  const char* check_values(const chain::EventView& event);
   bool fault(std::uint64_t sequence, std::string what);
 
   const VerifyExpectation expectation_;
@@ -107,7 +113,8 @@ struct FileVerifyReport {
   bool ok() const { return chain.ok(); }
 };
 
-/// Verifies a chain file in bounded memory. An error only when it cannot be opened or read or is no chain file; everything else is in the report.
+/// Verifies a chain file in bounded memory. An error only when it cannot be opened or read or is no chain file;
+/// everything else is in the report.
 Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpectation expectation = {});
 
 }  // namespace theater

@@ -1,0 +1,307 @@
+// How events are shown: to people, as JSON, and by the management protocol.
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "theater/event.h"
+#include "theater/value.h"
+
+namespace theater {
+namespace {
+
+constexpr std::size_t kPreviewItemsMax = 16;
+constexpr std::size_t kJsonPreviewBytes = 256;
+
+std::string short_id(const ActorId& id) { return theater::to_string(id).substr(0, 8); }
+std::string short_digest(const Digest& digest) { return to_hex(ByteView(digest).first(4)) + "…"; }
+
+/// "2026-01-31T12:00:00.000000000Z", with as many digits of the second as asked for (0, 3, 6 or 9).
+std::string utc(std::uint64_t time_ns, int digits) {
+  const auto seconds = static_cast<std::time_t>(time_ns / kNsPerSecond);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[64];
+  std::string out(text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts));
+  if (digits > 0) {
+    const int size = std::snprintf(text, sizeof(text), ".%09u", static_cast<unsigned>(time_ns % kNsPerSecond));
+    out.append(text, static_cast<std::size_t>(std::min(size, digits + 1)));
+  }
+  return out + "Z";
+}
+
+/// UTF-8 without control characters other than line breaks and tabs.
+bool looks_like_text(ByteView bytes) {
+  const auto is_control = [](std::uint8_t byte) {
+    return (byte < 0x20 && byte != '\n' && byte != '\t' && byte != '\r') || byte == 0x7f;
+  };
+  return std::none_of(bytes.begin(), bytes.end(), is_control) && is_utf8(bytes);
+}
+
+std::string hexadecimal(ByteView bytes, std::size_t max_bytes) {
+  const std::size_t shown = std::min(bytes.size(), std::max<std::size_t>(max_bytes / 2, 4));
+  std::string text = "0x" + to_hex(bytes.first(shown));
+  return shown < bytes.size() ? text + "…" : text;
+}
+
+std::string quoted(ByteView bytes, std::size_t max_bytes) {
+  if (!looks_like_text(bytes)) return hexadecimal(bytes, max_bytes);
+  return "\"" + printable(bytes, max_bytes) + "\"";
+}
+
+/// Strings and byte lists, one after the other; none when the bytes are not that. Content that is not kept is at the
+/// end.
+std::optional<std::string> preview_items(ByteView bytes, const EventValue& value, std::size_t max_bytes) {
+  const bool body_is_absent = value.body_digest && !value.body;
+  std::string text;
+  ValueReader reader(bytes);
+  std::size_t read = 0;
+  for (std::size_t items = 0; read < bytes.size(); ++items) {
+    if (items == kPreviewItemsMax) return std::nullopt;
+    if (!text.empty()) text += ", ";
+    ValueReader length_reader(bytes.subspan(read));
+    const std::uint64_t length = length_reader.unsigned_integer();
+    Bytes length_bytes;
+    ValueWriter(length_bytes).unsigned_integer(length);
+    read += length_bytes.size();
+    if (!length_reader.ok()) return std::nullopt;
+    if (length <= bytes.size() - read) {
+      text += quoted(bytes.subspan(read, length), max_bytes);
+      read += length;
+    } else if (body_is_absent && read == bytes.size() && length == value.body_size) {
+      return text + "<" + std::to_string(length) + " bytes " + short_digest(*value.body_digest) + ">";
+    } else {
+      return std::nullopt;
+    }
+  }
+  return body_is_absent ? std::nullopt : std::optional(text);
+}
+
+/// The items after the tag of an option or result.
+std::optional<std::string> preview_tagged(ByteView bytes, const EventValue& value, std::size_t max_bytes) {
+  if (bytes.empty() || bytes[0] > 1) return std::nullopt;
+  const std::string tag = bytes[0] == 0 ? "0" : "1";
+  if (bytes.size() == 1 && value.body_size == 0) return tag;
+  const auto items = preview_items(bytes.subspan(1), value, max_bytes);
+  if (!items) return std::nullopt;
+  return tag + " " + *items;
+}
+
+std::string function_or(const Event& event, std::string_view otherwise) {
+  return printable(as_bytes(event.function.empty() ? otherwise : std::string_view(event.function)), 200);
+}
+
+std::string describe_state(const EventState& state) {
+  switch (state.form) {
+    case EventState::Form::kUnchanged:
+      return "state unchanged";
+    case EventState::Form::kNone:
+      return "no state";
+    case EventState::Form::kInline:
+      return "state " + std::to_string(state.size) + " bytes";
+    case EventState::Form::kDigest:
+      return "state " + std::to_string(state.size) + " bytes " + short_digest(state.digest.value_or(Digest{}));
+  }
+  return {};
+}
+
+std::string describe_within(const Event& event, std::size_t max_bytes) {
+  const auto arguments = [&] { return "(" + preview(event.params, max_bytes) + ")"; };
+  const auto message = [&] {
+    return event.message.empty() ? std::string() : ": " + printable(as_bytes(event.message), max_bytes);
+  };
+  switch (event.kind) {
+    case EventKind::kStarted:
+      return "\"" + printable(as_bytes(event.name), max_bytes) + "\" " + std::string(to_string(event.start)) +
+             ", component " + short_digest(event.component) + ", " + describe_state(event.state);
+    case EventKind::kCall: {
+      const std::string text = function_or(event, "?") + arguments();
+      if (!event.cause) return text;
+      return text + " from " + short_id(event.cause->actor) + "#" + std::to_string(event.cause->sequence);
+    }
+    case EventKind::kHostCall:
+      return function_or(event, "?") + arguments() + " = " + preview(event.result, max_bytes);
+    case EventKind::kHostCallBegin:
+      return function_or(event, "?") + arguments() + " waits";
+    case EventKind::kHostCallEnd:
+      return function_or(event, "host call") + " = " + preview(event.result, max_bytes);
+    case EventKind::kReturned: {
+      const std::string result = preview(event.result, max_bytes);
+      return function_or(event, "call") + (result.empty() ? "" : " = " + result) + ", " + describe_state(event.state);
+    }
+    case EventKind::kFailed:
+      return function_or(event, "call") + " " + std::string(to_string(event.failure)) + message();
+    case EventKind::kStopped:
+      return std::string(to_string(event.stop)) + message();
+    case EventKind::kNote:
+      return printable(as_bytes(event.note_type), max_bytes) + " " + preview(event.note, max_bytes);
+  }
+  return {};
+}
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(const EventValue& value) {
+  Json json{{"size", value.size()}, {"text", preview(value, kJsonPreviewBytes)}, {"hex", to_hex(value.head)}};
+  if (value.body_digest) {
+    json["body_size"] = value.body_size;
+    json["body_sha256"] = to_hex(*value.body_digest);
+    json["body_kept"] = value.body.has_value();
+  }
+  return json;
+}
+
+Json json_of(const EventState& state) {
+  switch (state.form) {
+    case EventState::Form::kUnchanged:
+      return "unchanged";
+    case EventState::Form::kNone:
+      return nullptr;
+    case EventState::Form::kInline:
+      return {{"size", state.size}, {"hex", to_hex(state.bytes.value_or(Bytes()))}};
+    case EventState::Form::kDigest:
+      return {{"size", state.size}, {"sha256", to_hex(state.digest.value_or(Digest{}))}};
+  }
+  return nullptr;
+}
+
+void add_call_fields(Json& json, const Event& event) {
+  if (!event.function.empty()) json["function"] = event.function;
+  const bool has_params =
+      event.kind == EventKind::kCall || event.kind == EventKind::kHostCall || event.kind == EventKind::kHostCallBegin;
+  const bool has_result =
+      event.kind == EventKind::kHostCall || event.kind == EventKind::kHostCallEnd || event.kind == EventKind::kReturned;
+  const bool has_fuel = event.kind == EventKind::kReturned || event.kind == EventKind::kFailed;
+  if (event.cause) json["cause"] = {{"actor", to_string(event.cause->actor)}, {"sequence", event.cause->sequence}};
+  if (has_params) json["params"] = json_of(event.params);
+  if (has_result) json["result"] = json_of(event.result);
+  if (event.kind == EventKind::kReturned || event.kind == EventKind::kStarted) json["state"] = json_of(event.state);
+  if (has_fuel) json["fuel"] = event.fuel;
+}
+
+void add_lifecycle_fields(Json& json, const Event& event) {
+  switch (event.kind) {
+    case EventKind::kStarted:
+      json["reason"] = to_string(event.start);
+      json["name"] = event.name;
+      json["component"] = to_hex(event.component);
+      json["manifest"] = to_hex(event.manifest);
+      json["parent"] = event.parent ? Json(to_string(*event.parent)) : Json();
+      json["imports"] = event.functions.imports;
+      json["exports"] = event.functions.exports;
+      return;
+    case EventKind::kFailed:
+      json["reason"] = to_string(event.failure);
+      json["message"] = event.message;
+      json["backtrace"] = event.backtrace;
+      return;
+    case EventKind::kStopped:
+      json["reason"] = to_string(event.stop);
+      json["message"] = event.message;
+      return;
+    case EventKind::kNote:
+      json["type"] = event.note_type;
+      json["data"] = json_of(event.note);
+      return;
+    default:
+      return;
+  }
+}
+
+/// The value as it was, as far as it is there.
+Bytes content_of(const EventValue& value) {
+  Bytes content = value.head;
+  if (value.body) append(content, *value.body);
+  return content;
+}
+
+}  // namespace
+
+std::string preview(const EventValue& value, std::size_t max_bytes) {
+  if (value.size() == 0) return {};
+  Bytes bytes = value.head;
+  if (value.body) append(bytes, *value.body);
+  const bool tag_first = !bytes.empty() && bytes[0] == 0;
+  auto text = tag_first ? preview_tagged(bytes, value, max_bytes) : preview_items(bytes, value, max_bytes);
+  if (!text && !tag_first) text = preview_tagged(bytes, value, max_bytes);
+  if (!text && looks_like_text(bytes) && !bytes.empty()) text = quoted(bytes, max_bytes);
+  if (!text) text = bytes.empty() ? "" : hexadecimal(bytes, max_bytes);
+  const bool body_is_shown = !value.body_digest || value.body || text->ends_with('>');
+  if (!body_is_shown)
+    *text += "<" + std::to_string(value.body_size) + " bytes " + short_digest(*value.body_digest) + ">";
+  return *text;
+}
+
+std::string event_type(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kStarted:
+      return "actor.started";
+    case EventKind::kStopped:
+      return "actor.stopped";
+    case EventKind::kNote:
+      return event.note_type;
+    case EventKind::kCall:
+    case EventKind::kHostCall:
+      return event.function;
+    case EventKind::kHostCallBegin:
+      return event.function + ".begin";
+    case EventKind::kHostCallEnd:
+      return (event.function.empty() ? "host-call" : event.function) + ".end";
+    case EventKind::kReturned:
+      return (event.function.empty() ? "call" : event.function) + ".returned";
+    case EventKind::kFailed:
+      return (event.function.empty() ? "call" : event.function) + ".failed";
+  }
+  return "unknown";
+}
+
+std::string describe(const Event& event) {
+  return std::string(to_string(event.kind)) + " " + describe_within(event, limits::kErrorTextBytes);
+}
+
+Bytes event_data(const Event& event) {
+  switch (event.kind) {
+    case EventKind::kStarted:
+      return to_bytes(event.name);
+    case EventKind::kCall:
+    case EventKind::kHostCall:
+    case EventKind::kHostCallBegin:
+      return content_of(event.params);
+    case EventKind::kHostCallEnd:
+    case EventKind::kReturned:
+      return content_of(event.result);
+    case EventKind::kFailed:
+    case EventKind::kStopped:
+      return to_bytes(event.message);
+    case EventKind::kNote:
+      return content_of(event.note);
+  }
+  return {};
+}
+
+std::string to_line(const Event& event, std::size_t max_bytes) {
+  std::string line = utc(event.time_ns, 6) + " #" + std::to_string(event.sequence) + " ";
+  line += to_string(event.kind);
+  line += " ";
+  const std::size_t left = max_bytes > line.size() + 16 ? max_bytes - line.size() : 16;
+  line += describe_within(event, left);
+  // Every part is safe to show by now; printable() only cuts, between characters.
+  return printable(as_bytes(line), max_bytes);
+}
+
+std::string to_json(const Event& event) {
+  Json json{
+      {"actor", to_string(event.actor)}, {"sequence", event.sequence},
+      {"kind", to_string(event.kind)},   {"event_type", event_type(event)},
+      {"time", utc(event.time_ns, 9)},   {"timestamp_ms", event.time_ns / kNsPerMs},
+      {"hash", to_hex(event.hash)},      {"parent_hash", event.parent_hash ? Json(to_hex(*event.parent_hash)) : Json()},
+  };
+  add_call_fields(json, event);
+  add_lifecycle_fields(json, event);
+  json["description"] = describe(event);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace theater
