@@ -46,7 +46,7 @@ fuzz: ## every fuzz target for SECONDS=60
 
 bench: ## the micro benchmarks in bench/
 	@scripts/install-deps.sh build test
-	@scripts/build.sh release -DTHEATER_BENCH=ON
+	@scripts/build.sh release --target benchmarks
 	@scripts/bench.sh
 
 install: build ## installs programs, headers, libraries and the CMake package under PREFIX=/usr/local

@@ -1,5 +1,5 @@
-// Stands in for libFuzzer's main where the compiler has none: runs a fuzz target over the files it is given, folders included, and
-// over a few inputs that every parser should have seen.
+// Stands in for libFuzzer's main where the compiler has none: runs a fuzz target over the files it is given, folders
+// included, and over a few inputs that every parser should have seen.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

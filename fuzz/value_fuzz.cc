@@ -1,4 +1,5 @@
-// Canonical bytes from anywhere: the reader never reads past them, and what was written from what it accepts reads the same.
+// Canonical bytes from anywhere: the reader never reads past them, and what was written from what it accepts reads the
+// same.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -9,13 +10,13 @@
 
 namespace {
 
-using theater::ByteView;
 using theater::Bytes;
+using theater::ByteView;
 using theater::ValueReader;
 using theater::ValueWriter;
 
-// Reads one item after the other, each of the kind that the script's next byte names, and writes what was read. Empty when the value
-// is malformed.
+// Reads one item after the other, each of the kind that the script's next byte names, and writes what was read. Empty
+// when the value is malformed.
 std::optional<Bytes> written_again(ByteView script, ByteView value) {
   ValueReader reader(value);
   Bytes again;

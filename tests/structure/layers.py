@@ -22,6 +22,8 @@ PUBLIC_HEADERS = {
 }
 # The engine library's C interface; src/engine passes its plain types on.
 ENGINE_HEADER = "theater_engine.h"
+# A CMake target that brings that header without the library; linking it counts as linking the layer.
+ENGINE_HEADER_TARGET = "theater_engine_header"
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
@@ -98,6 +100,8 @@ def library_links(cmake, layer):
     for word in call.group(1).split():
         if word in ("SOURCES", "PUBLIC", "PRIVATE"):
             keyword = word
+        elif keyword in links and word == ENGINE_HEADER_TARGET:
+            links[keyword].add("engine")
         elif keyword in links and word.startswith("theater::") and word[9:] in LAYERS:
             links[keyword].add(word[9:])
     return links
@@ -105,27 +109,44 @@ def library_links(cmake, layer):
 
 def check_links(project):
     findings = []
+    all_links = {layer: links for layer in LAYERS
+                 if (file := f"src/{layer}/CMakeLists.txt") in project.files() and (links := library_links(cmake_text(project, file), layer))}
     for file in project.matching(r"^src/[^/]+/CMakeLists\.txt$"):
         layer = file.split("/")[1]
         if layer not in LAYERS:
             continue
-        cmake = re.sub(r"#.*", "", project.text(file))
+        cmake = cmake_text(project, file)
         for linked in sorted(set(re.findall(r"theater::(\w+)", cmake))):
             if linked in LAYERS and linked != layer and linked not in allowed_under(layer):
                 findings.append(f"{file}: {layer} links {linked}, which does not stand under it")
-        links = library_links(cmake, layer)
-        if links is None:
+        if layer not in all_links:
             continue
+        links = all_links[layer]
         by_headers, by_sources = included_layers(project, layer)
-        for used in sorted(by_headers - links["PUBLIC"]):
+        for used in sorted(by_headers - carried(links["PUBLIC"], all_links)):
             findings.append(f"{file}: {layer}'s headers include {used}, so PUBLIC must name theater::{used}")
-        for used in sorted(by_sources - links["PUBLIC"] - links["PRIVATE"]):
+        for used in sorted(by_sources - by_headers - carried(links["PUBLIC"] | links["PRIVATE"], all_links)):
             findings.append(f"{file}: {layer} includes {used} but does not link theater::{used}")
         for linked in sorted((links["PUBLIC"] | links["PRIVATE"]) - by_headers - by_sources):
             findings.append(f"{file}: {layer} links theater::{linked} but includes nothing of it")
         for linked in sorted(links["PUBLIC"] & (by_sources - by_headers)):
             findings.append(f"{file}: only {layer}'s sources include {linked}, so theater::{linked} is PRIVATE")
     return findings
+
+
+def cmake_text(project, file):
+    return re.sub(r"#.*", "", project.text(file))
+
+
+def carried(linked, all_links):
+    """The layers linked, and those that they hand on."""
+    reached, waiting = set(), list(linked)
+    while waiting:
+        layer = waiting.pop()
+        if layer not in reached:
+            reached.add(layer)
+            waiting.extend(all_links.get(layer, {"PUBLIC": ()})["PUBLIC"])
+    return reached
 
 
 def included_layers(project, layer):

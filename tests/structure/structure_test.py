@@ -81,6 +81,15 @@ class Checks(unittest.TestCase):
         self.assert_finds(layers.check_links(project), "PUBLIC must name theater::sched", "does not link theater::engine",
                           "links theater::manifest but includes nothing", "theater::chain is PRIVATE")
 
+    def test_a_layer_that_a_linked_one_hands_on_needs_no_link(self):
+        project = self.project({
+            "src/actor/cell.h": '#include "sched/shard.h"\n',
+            "src/actor/CMakeLists.txt": "theater_library(actor SOURCES cell.cc PUBLIC theater::sched)\n",
+            "src/router/router.h": '#include "actor/cell.h"\n#include "sched/shard.h"\n',
+            "src/router/CMakeLists.txt": "theater_library(router SOURCES router.cc PUBLIC theater::actor)\n",
+        })
+        self.assertEqual(layers.check_links(project), [])
+
     def test_a_link_to_a_layer_above_is_found(self):
         project = self.project({"src/sched/CMakeLists.txt": "theater_test(a a.cc LIBRARIES theater::sched theater::router)\n"})
         self.assert_finds(layers.check_links(project), "sched links router")
