@@ -34,6 +34,8 @@ class Runnable {
   virtual void run() = 0;
   /// Called a little before run(), to fetch into the cache what run() will touch.
   virtual void prefetch() const {}
+  /// Stands in the run queue: it must not be destroyed yet.
+  bool is_queued() const { return queued_; }
 
  protected:
   ~Runnable() = default;

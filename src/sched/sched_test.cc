@@ -144,28 +144,6 @@ TEST_P(Shards, fire_timers) {
   EXPECT_TRUE(driver->run_until([&] { return fired == 1; }));
 }
 
-TEST_P(Shards, work_taken_out_of_the_queue_does_not_run) {
-  const auto driver = make(1);
-  Shard& shard = driver->shards().shard(0);
-  std::atomic<int> total = 0;
-  std::atomic<bool> done = false;
-  Countdown first(shard, 1, total);
-  Countdown second(shard, 1, total);
-  Countdown third(shard, 1, total);
-  post(shard, [&] {
-    shard.schedule(first);
-    shard.schedule(second);
-    shard.schedule(third);
-    shard.unschedule(third);
-    shard.unschedule(first);
-  });
-  post(shard, [&] { done = true; });
-  ASSERT_TRUE(driver->run_until([&] { return done && total >= 1; }));
-  EXPECT_EQ(second.left, 0);
-  EXPECT_EQ(first.left, 1);
-  EXPECT_EQ(third.left, 1);
-}
-
 TEST(ThreadShardSet, a_sleeping_shard_is_woken_by_a_delivery) {
   SystemClock clock;
   ThreadShardSet set({.shards = 1, .spin_us = 0}, clock);

@@ -86,18 +86,6 @@ bool Shard::run_some(std::size_t max_runnables) {
   return worked;
 }
 
-void Shard::unschedule(Runnable& runnable) {
-  if (!runnable.queued_) return;
-  Runnable* before = nullptr;
-  for (Runnable* at = run_head_; at != nullptr; before = at, at = at->next_runnable_) {
-    if (at != &runnable) continue;
-    (before == nullptr ? run_head_ : before->next_runnable_) = at->next_runnable_;
-    if (run_tail_ == at) run_tail_ = before;
-    break;
-  }
-  runnable.queued_ = false;
-}
-
 void Shard::park() {
   std::unique_lock lock(park_mutex_);
   parked_.store(true, std::memory_order_relaxed);

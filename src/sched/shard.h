@@ -59,8 +59,6 @@ class Shard {
     }
     run_tail_ = &runnable;
   }
-  /// Owner: takes work out of the run queue before it is destroyed. Linear in the queue, so only for work that ends.
-  void unschedule(Runnable& runnable);
 
   /// Owner: a delivery for a shard, this one included, in order with those sent before; handed over by flush(), soon.
   void send(Shard& target, Delivery& delivery) {

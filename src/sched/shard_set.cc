@@ -88,6 +88,7 @@ bool SimulatedShardSet::step() {
   switch (random_() % 4) {
     case 0:
       shard.accept();
+      shard.flush();
       break;
     case 1:
       shard.run_some(1);

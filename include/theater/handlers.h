@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "theater/event.h"
+#include "theater/handler.h"
+#include "theater/router.h"
+
+namespace theater {
+
+/// Messages between actors: the interfaces `theater:simple/message-server-host` (for guests to call) and `message-server-client` (called
+/// in guests). Registers each of its actors with the router and takes it out again at its end.
+class MessageServerHandler final : public Handler {
+ public:
+  /// `permissions` bound every actor's own; none: no further bound. The router must outlive the runtime.
+  MessageServerHandler(std::optional<MessageServerPermissions> permissions, MessageRouter& router);
+
+  std::string_view type() const override { return "message-server"; }
+  std::span<const HandlerInterface> imports() const override;
+  std::span<const std::string_view> exports() const override;
+  Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
+
+ private:
+  const std::optional<MessageServerPermissions> permissions_;
+  MessageRouter& router_;
+};
+
+/// Time: the interface `theater:simple/timing`. A guest that sleeps does not hold up its shard; the wait is measured by a clock that
+/// does not jump.
+class TimingHandler final : public Handler {
+ public:
+  std::string_view type() const override { return "timing"; }
+  std::span<const HandlerInterface> imports() const override;
+  HandlerSchema schema() const override;
+  Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
+};
+
+/// Reads actors' chains, for RuntimeHandler. Implementations say which thread may call.
+class ChainSource {
+ public:
+  virtual ~ChainSource() = default;
+  /// What is kept of the actor's chain, on the actor's shard; without the events of the turn that runs.
+  virtual Result<std::vector<Event>> events_of(ActorContext& actor) const = 0;
+};
+
+/// The actor's log, its own chain, and its end: the interface `theater:simple/runtime`.
+class RuntimeHandler final : public Handler {
+ public:
+  /// The source must outlive the runtime.
+  explicit RuntimeHandler(const ChainSource& chains) : chains_(chains) {}
+
+  std::string_view type() const override { return "runtime"; }
+  std::span<const HandlerInterface> imports() const override;
+  Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
+
+ private:
+  const ChainSource& chains_;
+};
+
+}  // namespace theater

@@ -1,0 +1,436 @@
+#include "actor/actor_cell.h"
+
+#include <cstring>
+
+#include "base/check.h"
+#include "base/limits.h"
+
+namespace theater::actor {
+namespace {
+
+StopReason stop_reason_of_failure() { return StopReason::kFailed; }
+
+FailureReason to_failure(te_trap trap) {
+  switch (trap) {
+    case TE_TRAP_OUT_OF_FUEL: return FailureReason::kOutOfFuel;
+    case TE_TRAP_INTERRUPTED: return FailureReason::kTimedOut;
+    default: return FailureReason::kTrapped;
+  }
+}
+
+/// What a person is told, with what to do about it where the manifest can help.
+std::string explain_trap(const te_outcome& outcome, const ActorLimits& limits) {
+  std::string text(as_text(from_engine(outcome.message)));
+  if (outcome.trap == TE_TRAP_OUT_OF_FUEL) {
+    text = "out of fuel: the turn used more than limits.fuel_per_turn = " + std::to_string(limits.fuel_per_turn);
+  } else if (outcome.trap == TE_TRAP_INTERRUPTED) {
+    text = "timed out: the turn ran longer than limits.turn_timeout_ms = " + std::to_string(limits.turn_timeout_ms);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::uint32_t ActorSpec::accepted_kinds() const {
+  std::uint32_t kinds = 1u << static_cast<unsigned>(MessageKind::kPosted);
+  for (std::uint16_t slot = 0; slot < kFirstPostedSlot; ++slot) {
+    if (export_of(slot) != kNotExported) kinds |= 1u << slot;
+  }
+  return kinds;
+}
+
+ActorCell::ActorCell(ShardServices& services, std::shared_ptr<const ActorSpec> spec, Start start)
+    : services_(services), spec_(std::move(spec)), id_(start.id), parent_(start.parent) {
+  if (start.state) {
+    state_ = std::move(*start.state);
+    has_state_ = true;
+  }
+  start_reason_ = start.reason;
+}
+
+ActorCell::~ActorCell() {
+  THEATER_CHECK(!is_queued());
+  if (deadline_) services_.shard.timers().disarm(*deadline_);
+}
+
+Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
+  guest_ = std::move(guest);
+  const ActorLimits& limits = spec_->manifest.limits;
+  address_ = services_.gates.open(services_, *this, id_,
+                                  {.messages = limits.mailbox_messages,
+                                   .bytes = limits.mailbox_bytes,
+                                   .message_bytes = limits.message_max_bytes,
+                                   .drop_oldest = limits.mailbox_overflow == MailboxOverflow::kDropOldest,
+                                   .accepts = spec_->accepted_kinds()});
+  handlers_.reserve(spec_->handlers.size());
+  for (std::size_t i = 0; i < spec_->handlers.size(); ++i) {
+    auto made = spec_->handlers[i]->create(
+        {.actor = *this, .config = spec_->manifest.handlers[i], .manifest = spec_->manifest, .poster = poster_for(i)});
+    if (!made) {
+      for (const auto& handler : handlers_) handler->actor_ended();
+      handlers_.clear();
+      services_.gates.close(address_);
+      phase_ = ActorPhase::kEnded;
+      return fail(std::move(made.error()));
+    }
+    handlers_.push_back(std::move(*made));
+  }
+  begin_link();
+  record_started();
+  seal_link();
+  if (spec_->export_of(static_cast<std::uint16_t>(MessageKind::kInit)) == ActorSpec::kNotExported) {
+    phase_ = ActorPhase::kRunning;
+    was_running_ = true;
+    services_.observer.actor_started(*this);
+    return {};
+  }
+  Message* init = services_.messages.take();
+  init->kind = MessageKind::kInit;
+  init->slot = static_cast<std::uint16_t>(MessageKind::kInit);
+  init->counts_as_message = false;
+  init->target = address_;
+  init->target_id = id_;
+  init->sender = ActorId();
+  init->reserved_bytes = 0;
+  Bytes params;
+  ValueWriter(params).string(to_string(id_));
+  init->set_plain_params(params);
+  address_.gate->reserve_always(address_.generation, MessageKind::kInit, 0);
+  enqueue(init);
+  return {};
+}
+
+void ActorCell::record_started() {
+  StartedRecord record;
+  record.reason = start_reason_;
+  record.name = spec_->manifest.name;
+  record.component = spec_->component_digest;
+  record.manifest = spec_->manifest.text_digest;
+  record.parent = parent_;
+  record.functions = &spec_->functions;
+  const Payload state = has_state_ ? Payload::copy(state_) : Payload();
+  if (has_state_) record.state = StateRecord::kept(state);
+  // A name or a function table beyond the format's bounds: the manifest's and the component's loaders refuse both before.
+  THEATER_CHECK(services_.builder.started(record).has_value());
+}
+
+// Links ---------------------------------------------------------------------------------------------------------------
+
+void ActorCell::begin_link() { services_.builder.begin(id_, chain_, wall_ns()); }
+
+void ActorCell::seal_link() {
+  LinkBuilder& builder = services_.builder;
+  if (builder.is_empty()) {
+    builder.abandon();
+    return;
+  }
+  const SealedLink link = builder.seal(chain_);
+  services_.sink.append(link, chain_);
+  services_.observer.link_sealed(*this, link);
+}
+
+void ActorCell::make_room_in_link() {
+  if (!services_.builder.full()) return;
+  seal_link();
+  begin_link();
+}
+
+// Turns ---------------------------------------------------------------------------------------------------------------
+
+void ActorCell::enqueue(Message* message) {
+  mailbox_.push(message);
+  if (address_.gate->drops_oldest()) drop_oldest_over_limit();
+  if (!suspended_) services_.shard.schedule(*this);
+}
+
+void ActorCell::drop_oldest_over_limit() {
+  // The end of a channel is never dropped, it goes to the back instead; so does init. Each message is looked at once at most.
+  std::uint32_t looks = address_.gate->messages();
+  while (looks-- > 0 && address_.gate->over_limits() && mailbox_.holds_several()) {
+    Message* oldest = mailbox_.front();
+    if (oldest->kind == MessageKind::kInit) return;
+    mailbox_.pop();
+    if (oldest->kind == MessageKind::kChannelClose) {
+      mailbox_.push(oldest);
+    } else {
+      services_.drop(oldest, Undelivered::kDroppedOldest);
+    }
+  }
+}
+
+void ActorCell::prefetch() const {
+  __builtin_prefetch(&mailbox_);
+  __builtin_prefetch(mailbox_.front());
+  __builtin_prefetch(guest_.get());
+}
+
+void ActorCell::run() {
+  if (phase_ == ActorPhase::kEnded) {
+    // It ended while it stood in the run queue; this was the last reference.
+    services_.observer.actor_released(*this);
+    return;
+  }
+  if (!ready()) return;
+  in_activation_ = true;
+  begin_link();
+  if (suspended_) resume_turn();
+  for (unsigned turns = 0; turns < limits::kBatchMessages; ++turns) {
+    if (suspended_ || phase_ == ActorPhase::kEnded || mailbox_.empty()) break;
+    if (turns > 0) services_.builder.set_time(wall_ns());
+    make_room_in_link();
+    start_turn(mailbox_.pop());
+  }
+  in_activation_ = false;
+  if (phase_ == ActorPhase::kEnded) {
+    record_stopped();
+    finish_end();
+    return;
+  }
+  seal_link();
+  services_.flush_outbox();
+  if (ready()) services_.shard.schedule(*this);
+}
+
+void ActorCell::start_turn(Message* message) {
+  const bool hooked = message->kind != MessageKind::kInit && message->kind != MessageKind::kPosted;
+  if (hooked && hooks_ != nullptr) {
+    if (const auto reason = hooks_->turn_starting(*message)) {
+      services_.drop(message, *reason);
+      return;
+    }
+  }
+  address_.gate->release(message->reserved_bytes);
+  if (message->counts_as_message) services_.accounting.delivered();
+  current_ = message;
+  const std::uint32_t export_index = spec_->export_of(message->slot);
+  const ValueView params = message->params();
+  const Payload& payload = message->payload();
+  const ValueRecord record = payload.is_large() ? ValueRecord(params.head, payload) : ValueRecord(params);
+  services_.builder.call(export_index, message->cause(), record);
+  const te_call_args args = {
+      .export_index = export_index,
+      .has_state = has_state_,
+      .state = to_engine(state_),
+      .params = {.head = to_engine(params.head), .body = to_engine(params.body)},
+      .fuel = spec_->manifest.limits.fuel_per_turn,
+      .deadline_ticks = spec_->turn_deadline_ticks,
+  };
+  turn_advanced(guest_->call(args));
+}
+
+void ActorCell::resume_turn() {
+  suspended_ = false;
+  completed_ = false;
+  if (deadline_) services_.shard.timers().disarm(*deadline_);
+  const ValueView result = {.head = completion_head_, .body = completion_body_.view()};
+  services_.builder.host_call_end(completion_body_.is_large() ? ValueRecord(result.head, completion_body_)
+                                                              : ValueRecord(result));
+  // What the guest reads must stay where it is until it has read it, though it may suspend again.
+  Bytes head = std::move(completion_head_);
+  Payload body = std::move(completion_body_);
+  completion_head_ = {};
+  completion_body_ = {};
+  turn_advanced(guest_->resume({.head = to_engine(head), .body = to_engine(body.view())}));
+}
+
+void ActorCell::turn_advanced(const te_outcome& outcome) {
+  make_room_in_link();
+  switch (outcome.status) {
+    case TE_CALL_RETURNED: turn_returned(outcome); return;
+    case TE_CALL_SUSPENDED: suspended_ = true; return;
+    case TE_CALL_GUEST_ERROR: {
+      const std::string error = printable(from_engine(outcome.result.head), limits::kErrorTextBytes);
+      services_.builder.failed(FailureReason::kGuestError, as_text(from_engine(outcome.result.head)), {}, outcome.fuel_used);
+      const bool failed_to_start = current_->kind == MessageKind::kInit;
+      if (!failed_to_start) log("handler returned an error: " + error);
+      finish_turn({.status = outcome.status, .result = {}, .error = error});
+      if (failed_to_start) mark_ended(stop_reason_of_failure(), "init returned an error: " + error);
+      return;
+    }
+    case TE_CALL_TRAPPED: turn_trapped(outcome); return;
+  }
+}
+
+void ActorCell::turn_returned(const te_outcome& outcome) {
+  const ByteView state = from_engine(outcome.state);
+  const ValueView result = {.head = from_engine(outcome.result.head), .body = from_engine(outcome.result.body)};
+  if (state.size() > limits::kStateMaxBytes) {
+    const std::string error = "the state returned has " + std::to_string(state.size()) + " bytes, over the limit of " +
+                              std::to_string(limits::kStateMaxBytes);
+    services_.builder.failed(FailureReason::kHostError, error, {}, outcome.fuel_used);
+    finish_turn({.status = TE_CALL_GUEST_ERROR, .result = {}, .error = error});
+    return;
+  }
+  const bool unchanged = outcome.has_state == has_state_ &&
+                         (!has_state_ || (state.size() == state_.size() &&
+                                          (state.empty() || std::memcmp(state.data(), state_.data(), state.size()) == 0)));
+  StateRecord record = StateRecord::unchanged();
+  if (!unchanged) {
+    has_state_ = outcome.has_state;
+    state_.assign(state.begin(), state.end());
+    record = has_state_ ? StateRecord::changed(state_) : StateRecord::none();
+  }
+  services_.builder.returned(result, record, outcome.fuel_used);
+  finish_turn({.status = TE_CALL_RETURNED, .result = result, .error = {}});
+}
+
+void ActorCell::turn_trapped(const te_outcome& outcome) {
+  const std::string error = explain_trap(outcome, spec_->manifest.limits);
+  services_.builder.failed(to_failure(outcome.trap), error, as_text(from_engine(outcome.backtrace)), outcome.fuel_used);
+  std::string message = "trapped in " + spec_->functions.exports[spec_->export_of(current_->slot)] + ": " + error;
+  const ByteView backtrace = from_engine(outcome.backtrace);
+  if (!backtrace.empty()) message += "\n" + std::string(as_text(backtrace));
+  finish_turn({.status = TE_CALL_TRAPPED, .result = {}, .error = error});
+  mark_ended(stop_reason_of_failure(), std::move(message));
+}
+
+void ActorCell::finish_turn(const TurnResult& result) {
+  Message* message = current_;
+  current_ = nullptr;
+  if (message->kind == MessageKind::kInit) {
+    if (result.status == TE_CALL_RETURNED) {
+      phase_ = ActorPhase::kRunning;
+      was_running_ = true;
+      services_.observer.actor_started(*this);
+    }
+  } else if (message->kind != MessageKind::kPosted && hooks_ != nullptr) {
+    hooks_->turn_ended(*message, result);
+  }
+  services_.recycle(message);
+  if (stop_requested_ && phase_ != ActorPhase::kEnded) mark_ended(StopReason::kShutdown, "shutdown");
+}
+
+// Host calls ----------------------------------------------------------------------------------------------------------
+
+te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params, te_host_reply* reply) {
+  make_room_in_link();
+  const ActorSpec::ImportBinding binding = spec_->imports[import_index];
+  const ValueView view = {.head = from_engine(params.head), .body = from_engine(params.body)};
+  Bytes& result = services_.host_result;
+  result.clear();
+  shared_body_ = nullptr;
+  ++call_number_;
+  HostCall call(*this, binding.function, view, result);
+  const HostStatus status = handlers_[binding.handler]->call(call);
+  const ValueRecord record = shared_body_ != nullptr && shared_body_->is_large() ? ValueRecord(view.head, *shared_body_)
+                                                                                : ValueRecord(view);
+  shared_body_ = nullptr;
+  reply->value = {.head = to_engine(result), .body = {}};
+  switch (status) {
+    case HostStatus::kDone: services_.builder.host_call(import_index, record, ByteView(result)); return TE_HOST_DONE;
+    case HostStatus::kPending: services_.builder.host_call_begin(import_index, record); return TE_HOST_PENDING;
+    case HostStatus::kTrap: services_.builder.host_call(import_index, record, ByteView()); return TE_HOST_TRAP;
+  }
+  return TE_HOST_TRAP;
+}
+
+void ActorCell::complete(std::uint64_t call_number, Bytes head, Payload body) {
+  if (!waits_for_call(call_number)) return;
+  completion_head_ = std::move(head);
+  completion_body_ = std::move(body);
+  completed_ = true;
+  services_.waits.stop_waiting(address_);
+  services_.shard.schedule(*this);
+}
+
+void ActorCell::set_call_deadline(std::uint64_t deadline_ns, Bytes result) {
+  if (!deadline_) deadline_ = std::make_unique<CallDeadline>(*this);
+  deadline_->result = std::move(result);
+  services_.shard.timers().arm(*deadline_, deadline_ns);
+}
+
+void ActorCell::CallDeadline::expired() { cell_.complete(cell_.call_number_, std::move(result)); }
+
+void ActorCell::signal(Signal& signal) {
+  switch (signal.kind) {
+    case SignalKind::kComplete: complete(signal.call_number, std::move(signal.result)); return;
+    case SignalKind::kStop: end(signal.stop_reason, signal.error.value_or("")); return;
+    default:
+      if (hooks_ != nullptr) hooks_->signal(signal);
+      services_.flush_outbox();
+  }
+}
+
+Completion ActorCell::completion_token() const {
+  Completion completion;
+  completion.gate_ = address_.gate;
+  completion.generation_ = address_.generation;
+  completion.call_number_ = call_number_;
+  return completion;
+}
+
+Poster ActorCell::poster_for(std::size_t handler) const {
+  Poster poster;
+  poster.gate_ = address_.gate;
+  poster.generation_ = address_.generation;
+  poster.first_slot_ = spec_->first_slots[handler];
+  poster.spec_ = spec_;
+  return poster;
+}
+
+// The end -------------------------------------------------------------------------------------------------------------
+
+void ActorCell::mark_ended(StopReason reason, std::string message) {
+  phase_ = ActorPhase::kEnded;
+  end_reason_ = reason;
+  end_message_ = std::move(message);
+}
+
+void ActorCell::record_stopped() {
+  make_room_in_link();
+  services_.builder.stopped(end_reason_, end_message_);
+}
+
+void ActorCell::end(StopReason reason, std::string_view message) {
+  THEATER_CHECK(!in_activation_);
+  if (phase_ == ActorPhase::kEnded) return;
+  begin_link();
+  mark_ended(reason, std::string(message));
+  if (suspended_) {
+    services_.builder.failed(FailureReason::kStopped, "stopped while it waited for a host call", {}, 0);
+  }
+  record_stopped();
+  finish_end();
+}
+
+void ActorCell::finish_end() {
+  seal_link();
+  if (deadline_) services_.shard.timers().disarm(*deadline_);
+  services_.gates.close(address_);
+  if (current_ != nullptr) {
+    // A suspended turn. The guest goes first: it must not see what follows.
+    guest_.reset();
+    finish_turn({.status = TE_CALL_TRAPPED, .result = {}, .error = "the actor was stopped"});
+  }
+  for (const auto& handler : handlers_) handler->actor_ended();
+  while (!mailbox_.empty()) services_.drop(mailbox_.pop(), Undelivered::kStopped);
+  suspended_ = false;
+  completed_ = false;
+  guest_.reset();
+  services_.flush_outbox();
+  services_.observer.actor_ended(*this);
+  if (!is_queued()) services_.observer.actor_released(*this);
+}
+
+// What handlers ask for -----------------------------------------------------------------------------------------------
+
+void ActorCell::log(std::string_view line) { services_.observer.actor_logged(*this, line); }
+
+void ActorCell::note(std::string_view type, ByteView data) {
+  if (in_activation_) {
+    make_room_in_link();
+    services_.builder.note(type, data);
+    return;
+  }
+  if (phase_ == ActorPhase::kEnded) return;
+  begin_link();
+  services_.builder.note(type, data);
+  seal_link();
+}
+
+void ActorCell::stop(std::optional<Bytes> result) {
+  stop_requested_ = true;
+  stop_result_ = std::move(result);
+}
+
+}  // namespace theater::actor

@@ -1,0 +1,202 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "actor/guest.h"
+#include "actor/message.h"
+#include "actor/shard_services.h"
+#include "chain/event_sink.h"
+#include "theater/event.h"
+#include "theater/handler.h"
+#include "theater/manifest.h"
+
+namespace theater::actor {
+
+/// What all actors made from one component and manifest share; never changes. Any thread.
+struct ActorSpec {
+  Manifest manifest;
+  /// By import: which of the actor's handlers, and which of its functions.
+  struct ImportBinding {
+    std::uint16_t handler = 0;
+    std::uint16_t function = 0;
+  };
+  std::vector<ImportBinding> imports;
+  /// By slot (MessageKind, then the handlers' own exports): the component's export index, kNotExported if it has none.
+  std::vector<std::uint32_t> exports;
+  static constexpr std::uint32_t kNotExported = UINT32_MAX;
+  /// The handlers of the manifest, in its order, and their configurations.
+  std::vector<const Handler*> handlers;
+  /// By handler: its first slot in `exports`.
+  std::vector<std::uint16_t> first_slots;
+  FunctionTable functions;
+  Digest component_digest{};
+  std::uint64_t turn_deadline_ticks = UINT64_MAX;
+
+  std::uint32_t export_of(std::uint16_t slot) const { return slot < exports.size() ? exports[slot] : kNotExported; }
+  /// A bit for each MessageKind that is exported.
+  std::uint32_t accepted_kinds() const;
+};
+
+/// How a turn ended, for whoever waits for its outcome.
+struct TurnResult {
+  te_call_status status = TE_CALL_RETURNED;
+  /// Canonical bytes of the values after the state; only when it returned.
+  ValueView result;
+  /// In words; only when it did not return.
+  std::string_view error;
+};
+
+/// What the messaging handler adds to turns. On the actor's shard.
+class MessageHooks {
+ public:
+  virtual ~MessageHooks() = default;
+  /// Just before the message's turn; a reason drops it instead.
+  virtual std::optional<Undelivered> turn_starting(Message& message) = 0;
+  virtual void turn_ended(Message& message, const TurnResult& result) = 0;
+  /// An answer or a channel's opening has arrived.
+  virtual void signal(Signal& signal) = 0;
+};
+
+enum class ActorPhase : std::uint8_t { kStarting, kRunning, kEnded };
+
+/// An actor: its mailbox, state, guest and chain, and the turns that join them. It stays on its shard for good and is used by that
+/// shard's thread only; others reach it by its address.
+class ActorCell final : public sched::Runnable, public ActorContext {
+ public:
+  struct Start {
+    ActorId id;
+    std::optional<ActorId> parent;
+    std::optional<Bytes> state;
+    StartReason reason = StartReason::kSpawned;
+  };
+
+  ActorCell(ShardServices& services, std::shared_ptr<const ActorSpec> spec, Start start);
+  ~ActorCell();
+
+  /// Makes the handlers' sides, opens the gate, records the start and queues init.
+  Result<void> start(std::unique_ptr<Guest> guest);
+  /// Ends the actor, at once and from outside of its turns: a suspended call is given up, waiting messages become dead letters.
+  void end(StopReason reason, std::string_view message);
+
+  // What a Guest's host calls come to.
+  te_host_status host_call(std::uint32_t import_index, te_value params, te_host_reply* reply);
+
+  // ActorContext
+  const ActorId& id() const override { return id_; }
+  const std::string& name() const override { return spec_->manifest.name; }
+  std::uint64_t wall_ns() const override { return services_.shard.clock().wall_ns(); }
+  std::uint64_t monotonic_ns() const override { return services_.shard.clock().monotonic_ns(); }
+  void log(std::string_view line) override;
+  void note(std::string_view type, ByteView data) override;
+  void stop(std::optional<Bytes> result) override;
+
+  /// The cell behind a context: every context is one. For the handlers of this project.
+  static ActorCell& from(ActorContext& context) { return static_cast<ActorCell&>(context); }
+
+  const ActorAddress& address() const { return address_; }
+  ShardServices& services() { return services_; }
+  const ActorSpec& spec() const { return *spec_; }
+  ActorPhase phase() const { return phase_; }
+  const ChainHead& chain_head() const { return chain_; }
+  std::optional<ByteView> state() const { return has_state_ ? std::optional<ByteView>(state_) : std::nullopt; }
+  const std::optional<ActorId>& parent() const { return parent_; }
+  std::uint64_t memory_bytes() const { return guest_ == nullptr ? 0 : guest_->memory_bytes(); }
+  bool is_suspended() const { return suspended_; }
+
+  // How it ended; only in phase kEnded.
+  StopReason end_reason() const { return end_reason_; }
+  const std::string& end_message() const { return end_message_; }
+  const std::optional<Bytes>& end_result() const { return stop_result_; }
+  /// init had returned before.
+  bool was_running() const { return was_running_; }
+
+  // For the messaging handler.
+  void set_hooks(MessageHooks* hooks) { hooks_ = hooks; }
+  /// Sequence of the event that the running host call will be.
+  std::uint64_t current_sequence() const { return services_.builder.next_sequence(); }
+  std::uint64_t call_number() const { return call_number_; }
+  /// The running host call's last byte list is this payload: recorded by it instead of a copy. Borrowed until the host call ends.
+  void share_params_body(const Payload& payload) { shared_body_ = &payload; }
+  /// The answer to the suspended host call with this number, as head and body; nothing happens if that one is over.
+  void complete(std::uint64_t call_number, Bytes head, Payload body = {});
+  bool waits_for_call(std::uint64_t call_number) const { return suspended_ && !completed_ && call_number_ == call_number; }
+  /// The suspended call gets `result` at `deadline_ns` (monotonic).
+  void set_call_deadline(std::uint64_t deadline_ns, Bytes result);
+  Completion completion_token() const;
+  Poster poster_for(std::size_t handler) const;
+
+  /// On its shard: a message has arrived.
+  void enqueue(Message* message);
+  void signal(Signal& signal);
+
+  // sched::Runnable
+  void run() override;
+  void prefetch() const override;
+
+ private:
+  class CallDeadline final : public sched::Timer {
+   public:
+    explicit CallDeadline(ActorCell& cell) : cell_(cell) {}
+    void expired() override;
+    Bytes result;
+
+   private:
+    ActorCell& cell_;
+  };
+
+  void begin_link();
+  void make_room_in_link();
+  void seal_link();
+  bool ready() const { return suspended_ ? completed_ : !mailbox_.empty(); }
+  void start_turn(Message* message);
+  void resume_turn();
+  void turn_advanced(const te_outcome& outcome);
+  void turn_returned(const te_outcome& outcome);
+  void turn_trapped(const te_outcome& outcome);
+  void finish_turn(const TurnResult& result);
+  void drop_oldest_over_limit();
+  void record_started();
+  void record_stopped();
+  void mark_ended(StopReason reason, std::string message);
+  void finish_end();
+
+  // Touched by every message, together.
+  ShardServices& services_;
+  std::shared_ptr<const ActorSpec> spec_;
+  std::unique_ptr<Guest> guest_;
+  Mailbox mailbox_;
+  ActorAddress address_;
+  MessageHooks* hooks_ = nullptr;
+  ChainHead chain_;
+  Bytes state_;
+  bool has_state_ = false;
+  bool suspended_ = false;
+  bool completed_ = false;
+  bool stop_requested_ = false;
+  bool in_activation_ = false;
+  bool was_running_ = false;
+  ActorPhase phase_ = ActorPhase::kStarting;
+  StopReason end_reason_{};
+  /// Counts host calls that suspend, so that a late answer is told from the one waited for.
+  std::uint64_t call_number_ = 0;
+  const Payload* shared_body_ = nullptr;
+  /// The message whose turn runs or is suspended.
+  Message* current_ = nullptr;
+  ActorId id_;
+  std::vector<std::unique_ptr<HandlerInstance>> handlers_;
+
+  // Rarely touched.
+  StartReason start_reason_{};
+  std::optional<ActorId> parent_;
+  std::string end_message_;
+  std::optional<Bytes> stop_result_;
+  Bytes completion_head_;
+  Payload completion_body_;
+  std::unique_ptr<CallDeadline> deadline_;
+};
+
+}  // namespace theater::actor

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "actor/accounting.h"
+#include "actor/message.h"
+#include "base/random.h"
+#include "chain/event_sink.h"
+#include "chain/link_builder.h"
+#include "sched/shard.h"
+
+namespace theater::actor {
+
+/// Hears what becomes of actors. On the actor's shard.
+class ActorObserver {
+ public:
+  virtual ~ActorObserver() = default;
+  /// init has returned: the actor takes messages.
+  virtual void actor_started(ActorCell& cell) = 0;
+  /// The actor has ended. Not within this call is it destroyed, but with actor_released().
+  virtual void actor_ended(ActorCell& cell) = 0;
+  /// Nothing refers to the ended actor's cell any more: its owner destroys it.
+  virtual void actor_released(ActorCell& cell) = 0;
+  /// A line that the actor logged.
+  virtual void actor_logged(const ActorCell& cell, std::string_view line) = 0;
+  /// A link was sealed and handed to the sink.
+  virtual void link_sealed(const ActorCell& cell, const SealedLink& link) = 0;
+};
+
+/// Answers for messages that start no turn, on the shard where that turns out.
+class UndeliveredHandler {
+ public:
+  virtual ~UndeliveredHandler() = default;
+  /// Tells whoever waits for an answer to this message.
+  virtual void undelivered(class ShardServices& shard, Message& message, Undelivered reason) = 0;
+};
+
+/// What all actors of one shard share. The shard's thread only, but for `accounting`, which others may read.
+class ShardServices {
+ public:
+  ShardServices(sched::Shard& shard, EventSink& sink, Recording recording, std::unique_ptr<RandomSource> random, GateTable& gates,
+                WaitGraph& waits, ActorObserver& observer)
+      : shard(shard),
+        sink(sink),
+        builder(recording),
+        random(std::move(random)),
+        gates(gates),
+        waits(waits),
+        observer(observer) {}
+
+  sched::Shard& shard;
+  EventSink& sink;
+  LinkBuilder builder;
+  std::unique_ptr<RandomSource> random;
+  GateTable& gates;
+  WaitGraph& waits;
+  ActorObserver& observer;
+  MessagePool messages;
+  Accounting accounting;
+  /// Set by the router.
+  UndeliveredHandler* undelivered_handler = nullptr;
+  /// Where the running guest's host calls write their results: one guest runs at a time on a shard.
+  Bytes host_result;
+
+  /// An effect of the activation under way: it leaves when the events that caused it are sealed.
+  void send(sched::Shard& target, sched::Delivery& delivery) { outbox_.push_back({&target, &delivery}); }
+  void send(Message& message) { send(message.target.gate->shard(), message); }
+  void flush_outbox();
+
+  /// The message starts no turn: counted, kept as dead letter, its place given back, its sender answered.
+  void drop(Message* message, Undelivered reason);
+  /// The message has been dealt with.
+  void recycle(Message* message) { messages.give_back(message); }
+
+ private:
+  struct Effect {
+    sched::Shard* target;
+    sched::Delivery* delivery;
+  };
+  std::vector<Effect> outbox_;
+  bool flushing_ = false;
+};
+
+}  // namespace theater::actor

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actor/actor_cell.h"
+#include "router/router_core.h"
+#include "theater/handler.h"
+
+namespace theater::handlers {
+
+/// One actor's messaging: what it sends, the requests that it owes an answer, its ends of channels. On the actor's shard.
+class MessageServer final : public HandlerInstance, public actor::MessageHooks {
+ public:
+  MessageServer(actor::ActorCell& cell, router::RouterCore& router, MessageServerPermissions permissions);
+
+  HostStatus call(HostCall& call) override;
+  void actor_ended() override;
+
+  std::optional<actor::Undelivered> turn_starting(actor::Message& message) override;
+  void turn_ended(actor::Message& message, const actor::TurnResult& result) override;
+  void signal(actor::Signal& signal) override;
+
+ private:
+  /// A request received and not answered.
+  struct Outstanding {
+    actor::ReplyTo reply_to;
+    std::uint64_t expires_ns = 0;
+  };
+  /// This actor's end of a channel. The other end is an actor, or outside.
+  struct Channel {
+    actor::ActorAddress peer;
+    ActorId peer_id;
+    std::shared_ptr<actor::ExternalEnd> external;
+    bool open = false;
+  };
+  struct Target {
+    actor::ActorAddress address;
+    ActorId id;
+  };
+  enum class Right : std::uint8_t { kSend, kRequest, kOpenChannel };
+
+  HostStatus send(HostCall& call);
+  HostStatus request(HostCall& call);
+  HostStatus open_channel(HostCall& call);
+  HostStatus send_on_channel(HostCall& call);
+  HostStatus close_channel(HostCall& call);
+  HostStatus list_outstanding(HostCall& call);
+  HostStatus respond(HostCall& call);
+  HostStatus cancel(HostCall& call);
+
+  /// The target with a place for the message, or why not (counted).
+  std::expected<Target, std::string> reserve(Right right, std::string_view text, actor::MessageKind kind, std::uint64_t bytes);
+  bool permitted(Right right, std::string_view text, const ActorId& id) const;
+  const Target& find(std::string_view text);
+  HostStatus refuse_cycle(HostCall& call, const std::vector<ActorId>& cycle, const Target& target, std::uint64_t bytes) const;
+
+  actor::Message* make_message(const Target& target, actor::MessageKind kind, std::uint64_t cause_sequence, std::uint64_t bytes) const;
+  std::uint64_t wait_deadline_ns() const;
+  void send_close(const ChannelId& id, const Channel& channel);
+  void deliver_on_channel(const ChannelId& id, Channel& channel, ByteView content, std::uint64_t cause_sequence);
+  void request_ended(actor::Message& message, const actor::TurnResult& result);
+  void channel_open_ended(actor::Message& message, const actor::TurnResult& result);
+  void channel_answered(actor::Signal& signal);
+  void forget_expired();
+
+  actor::ActorCell& cell_;
+  actor::ShardServices& services_;
+  router::RouterCore& router_;
+  const MessageServerPermissions permissions_;
+  /// The last target and the text it was called by: most actors write to the same one again and again.
+  std::string last_text_;
+  Target last_;
+  /// The host call that waits, to tell a request from the opening of a channel.
+  ActorId waiting_for_id_;
+  std::unordered_map<RequestId, Outstanding> outstanding_;
+  std::unordered_map<ChannelId, Channel> channels_;
+};
+
+}  // namespace theater::handlers
