@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the micro benchmarks built into build/release/bench: scripts/bench.sh [filter]
+# Runs the micro benchmarks built into build/release/bench: scripts/bench.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 shopt -s nullglob
@@ -9,5 +9,5 @@ if [[ ${#programs[@]} -eq 0 ]]; then
   exit 1
 fi
 for program in "${programs[@]}"; do
-  "$program" --benchmark_filter="${1:-.}"
+  "$program"
 done

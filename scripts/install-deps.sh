@@ -26,13 +26,13 @@ build=(
 test=(
   libgtest-dev          # tests
   libgmock-dev          # tests
-  libbenchmark-dev      # micro benchmarks
 )
 # What `make check`, `make asan`, `make tsan` and `make fuzz` need beside that.
 check=(
   clang-format-19       # format
   clang-tidy-19         # lint
   libclang-rt-19-dev    # sanitizers and libFuzzer
+  llvm-19               # llvm-symbolizer: names and lines in their reports
   shellcheck            # shell scripts
 )
 rust_at_least=1.95

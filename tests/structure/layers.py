@@ -18,6 +18,7 @@ PUBLIC_HEADERS = {
     "event": "chain", "chain": "chain", "verify": "chain",
     "handler": "actor",
     "router": "router",
+    "handlers": "handlers",
     "runtime": "runtime", "theater": "runtime",
 }
 # The engine library's C interface; src/engine passes its plain types on.
