@@ -36,26 +36,26 @@ using ConfigFields = std::map<std::string, ConfigValue, std::less<>>;
 
 /// One field that a table of the manifest may have.
 struct FieldSchema {
-  std::string name;
+  std::string name = {};
   FieldKind kind = FieldKind::kString;
   /// What it is for, in one line: the text in the published JSON schema.
-  std::string description;
+  std::string description = {};
   /// Used when the field is not given; its alternative must fit `kind`.
-  std::optional<ConfigValue> default_value;
-  /// Bounds, both included: of the number for an unsigned or a size, of the bytes of a text, of the items of a list. TOML's
-  /// integers end at INT64_MAX.
+  std::optional<ConfigValue> default_value = std::nullopt;
+  /// Bounds, both included: of the number for an unsigned or a size, of the bytes of a text, of the items of a list.
+  /// TOML's integers end at INT64_MAX.
   std::uint64_t min = 0;
   std::uint64_t max = INT64_MAX;
   /// The only texts allowed, when not empty.
-  std::vector<std::string> choices;
+  std::vector<std::string> choices = {};
   bool required = false;
 };
 
 /// A handler that a manifest may name in `[[handler]]`, and the fields beside `type`.
 struct HandlerSchema {
-  std::string type;
-  std::string description;
-  std::vector<FieldSchema> fields;
+  std::string type = {};
+  std::string description = {};
+  std::vector<FieldSchema> fields = {};
 };
 
 /// The handlers that come with Theater. Any thread.
@@ -63,8 +63,8 @@ const std::vector<HandlerSchema>& builtin_handler_schemas();
 
 // A manifest as read ------------------------------------------------------------------------------------------------
 
-/// One `[[handler]]` block with its defaults filled in. The getters give nothing for a field that is absent or of another
-/// kind; a field with a default in its schema is never absent.
+/// One `[[handler]]` block with its defaults filled in. The getters give nothing for a field that is absent or of
+/// another kind; a field with a default in its schema is never absent.
 struct HandlerConfig {
   std::string type;
   ConfigFields fields;
@@ -142,7 +142,8 @@ struct FileReference {
   bool operator==(const FileReference&) const = default;
 };
 
-/// `store://<store>/hash/<hash>` or `store://<store>/<label>`; exactly one of hash (lower-case hexadecimal) and label is set.
+/// `store://<store>/hash/<hash>` or `store://<store>/<label>`; exactly one of hash (lower-case hexadecimal) and label
+/// is set.
 struct StoreReference {
   std::string store;
   std::string hash;
@@ -159,8 +160,9 @@ struct UrlReference {
 /// Where a component or an initial state lies.
 using ComponentReference = std::variant<FileReference, StoreReference, UrlReference>;
 
-/// Reads a reference. A relative path lies under `base_directory`; without one every path is refused, since the text then comes
-/// from somebody who may not choose this machine's files. Errors: kInvalidArgument, kNotPermitted (a path without a base).
+/// Reads a reference. A relative path lies under `base_directory`; without one every path is refused, since the text
+/// then comes from somebody who may not choose this machine's files. Errors: kInvalidArgument, kNotPermitted (a path
+/// without a base).
 Result<ComponentReference> parse_component_reference(std::string_view text,
                                                      const std::optional<std::filesystem::path>& base_directory);
 
@@ -197,25 +199,26 @@ struct Manifest {
 struct ParseOptions {
   /// Stands before line and column in errors.
   std::string source_name = "manifest.toml";
-  /// The folder that relative paths start from. Leave it out for a text that a network client sent: then `component` and
-  /// `init_state` must be store or http(s) references.
+  /// The folder that relative paths start from. Leave it out for a text that a network client sent: then `component`
+  /// and `init_state` must be store or http(s) references.
   std::optional<std::filesystem::path> base_directory;
-  /// Fills the template when it is JSON. An absent state and one that is not JSON fill nothing: only `{{default …}}` works.
+  /// Fills the template when it is JSON. An absent state and one that is not JSON fill nothing: only `{{default …}}`
+  /// works.
   std::optional<ByteView> initial_state;
   /// Handlers beside the built-in ones; one of the same type replaces the built-in.
   std::span<const HandlerSchema> extra_handlers;
 };
 
-/// Reads a manifest's text. Every error found, up to limits::kManifestErrors, is a line "source:line:column: what" of the message
-/// of one Error of code kInvalidManifest. Never throws. Any thread.
+/// Reads a manifest's text. Every error found, up to limits::kManifestErrors, is a line "source:line:column: what" of
+/// the message of one Error of code kInvalidManifest. Never throws. Any thread.
 Result<Manifest> parse_manifest(std::string_view text, const ParseOptions& options);
 
-/// Reads a manifest's file; relative references start from its folder (`base_directory` and `source_name` of the options are not
-/// used). Errors: as parse_manifest, kNotFound, kIo, kTooLarge.
+/// Reads a manifest's file; relative references start from its folder (`base_directory` and `source_name` of the
+/// options are not used). Errors: as parse_manifest, kNotFound, kIo, kTooLarge.
 Result<Manifest> load_manifest(const std::filesystem::path& path, const ParseOptions& options = {});
 
-/// Only the manifest's `init_state`, found before its template is filled, as it names what the template is filled from. Nothing
-/// when there is none. Errors: kInvalidManifest (bad TOML, bad reference, a template inside the reference).
+/// Only the manifest's `init_state`, found before its template is filled, as it names what the template is filled from.
+/// Nothing when there is none. Errors: kInvalidManifest (bad TOML, bad reference, a template inside the reference).
 Result<std::optional<ComponentReference>> find_init_state(std::string_view text, const ParseOptions& options);
 
 /// The manifest's JSON Schema (draft 2020-12), made from the same tables that parse_manifest checks with.

@@ -1,0 +1,260 @@
+#include "manifest/schema.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace theater {
+namespace {
+
+using StringList = std::vector<std::string>;
+
+FieldSchema boolean(std::string name, bool default_value, std::string description) {
+  FieldSchema field{std::move(name), FieldKind::kBoolean, std::move(description)};
+  field.default_value = default_value;
+  return field;
+}
+
+FieldSchema optional_boolean(std::string name, std::string description) {
+  return {std::move(name), FieldKind::kBoolean, std::move(description)};
+}
+
+FieldSchema number(FieldKind kind, std::string name, std::optional<std::uint64_t> default_value, std::uint64_t min,
+                   std::uint64_t max, std::string description) {
+  FieldSchema field{std::move(name), kind, std::move(description)};
+  if (default_value) field.default_value = *default_value;
+  field.min = min;
+  field.max = max;
+  return field;
+}
+
+FieldSchema text(std::string name, std::uint64_t min_bytes, std::uint64_t max_bytes, std::string description) {
+  FieldSchema field{std::move(name), FieldKind::kString, std::move(description)};
+  field.min = min_bytes;
+  field.max = max_bytes;
+  return field;
+}
+
+FieldSchema required(FieldSchema field) {
+  field.required = true;
+  return field;
+}
+
+FieldSchema with_default(FieldSchema field, std::string default_value) {
+  field.default_value = std::move(default_value);
+  return field;
+}
+
+FieldSchema choice(std::string name, std::string default_value, StringList choices, std::string description) {
+  FieldSchema field{std::move(name), FieldKind::kString, std::move(description)};
+  if (!default_value.empty()) field.default_value = std::move(default_value);
+  field.choices = std::move(choices);
+  return field;
+}
+
+FieldSchema list(std::string name, std::string description) {
+  return {std::move(name), FieldKind::kStringList, std::move(description)};
+}
+
+constexpr auto kUnsigned = FieldKind::kUnsigned;
+constexpr auto kSize = FieldKind::kSize;
+
+std::vector<FieldSchema> timing_fields() {
+  return {
+      number(kUnsigned, "max_sleep_duration", limits::kSleepMaxMs, 0, INT64_MAX, "Longest sleep, in milliseconds"),
+      number(kUnsigned, "min_sleep_duration", limits::kSleepMinMs, 0, INT64_MAX, "Shortest sleep, in milliseconds"),
+  };
+}
+
+std::vector<FieldSchema> process_fields() {
+  return {
+      number(kUnsigned, "max_processes", limits::kProcesses, 0, limits::kProcessesMax,
+             "Processes that may run at once"),
+      number(kSize, "max_output_buffer", limits::kProcessOutputBytes, 0, limits::kProcessOutputBytesMax,
+             "Bytes of a process's output that are kept for the actor"),
+      list("allowed_programs", "The only programs that may be started"),
+      list("allowed_paths", "The only folders that a process may work in"),
+  };
+}
+
+std::vector<FieldSchema> environment_fields() {
+  return {
+      list("allowed_vars", "The only variables that may be read"),
+      list("denied_vars", "Variables that may not be read, whatever else allows them"),
+      boolean("allow_list_all", false, "Whether the actor may list all variables that it may read"),
+      list("allowed_prefixes", "Variables that begin with one of these may be read"),
+  };
+}
+
+std::vector<FieldSchema> random_fields() {
+  return {
+      number(kUnsigned, "seed", std::nullopt, 0, INT64_MAX,
+             "Makes the numbers repeatable; without it they come from the system"),
+      number(kSize, "max_bytes", limits::kRandomBytes, 0, limits::kRandomBytesMax, "Most random bytes of one call"),
+      number(kUnsigned, "max_int", INT64_MAX, 0, INT64_MAX, "Largest upper end of a range of random integers"),
+      boolean("allow_crypto_secure", false, "Whether the actor may ask for numbers fit for cryptography"),
+  };
+}
+
+std::vector<FieldSchema> filesystem_fields() {
+  return {
+      text("path", 1, limits::kReferenceBytes, "The one folder that the actor sees"),
+      optional_boolean("new_dir", "Whether the actor gets a new folder of its own instead of `path`"),
+      list("allowed_commands", "The only commands that the actor may run in its folder"),
+  };
+}
+
+std::vector<FieldSchema> file_system_restrictions() {
+  return {
+      boolean("read", false, "Whether files may be read"),
+      boolean("write", false, "Whether files may be written"),
+      boolean("execute", false, "Whether commands may be run"),
+      list("allowed_commands", "The only commands that may be run"),
+      optional_boolean("new_dir", "Whether the actor may get a new folder of its own"),
+      list("allowed_paths", "The only folders that may be reached"),
+  };
+}
+
+std::vector<FieldSchema> http_client_restrictions() {
+  return {
+      list("allowed_methods", "The only HTTP methods that may be used"),
+      list("allowed_hosts", "The only hosts that may be reached"),
+      number(kUnsigned, "max_redirects", std::nullopt, 0, INT64_MAX, "Most redirects that one request follows"),
+      number(kUnsigned, "timeout", std::nullopt, 0, INT64_MAX, "Longest request, in milliseconds"),
+  };
+}
+
+std::vector<FieldSchema> http_framework_restrictions() {
+  return {
+      list("allowed_routes", "The only routes that may be served"),
+      list("allowed_methods", "The only HTTP methods that may be served"),
+      number(kSize, "max_request_size", std::nullopt, 0, INT64_MAX, "Largest request, in bytes"),
+  };
+}
+
+std::vector<FieldSchema> message_server_restrictions() {
+  return {
+      boolean("can_send", true, "Whether the actor may send messages"),
+      boolean("can_request", true, "Whether the actor may send requests"),
+      boolean("can_open_channels", true, "Whether the actor may open channels"),
+      list("allowed_targets", "Ids or names of the only actors it may address; without it, all"),
+  };
+}
+
+}  // namespace
+
+const std::vector<FieldSchema>& top_level_schema() {
+  static const std::vector<FieldSchema> schema = [] {
+    std::vector<FieldSchema> fields = {
+        required(text("name", 1, limits::kActorNameBytes, "What people call the actor")),
+        with_default(text("version", 1, limits::kActorNameBytes, "The actor's own version"), "0.0.0"),
+        required(
+            text("component", 1, limits::kReferenceBytes,
+                 "The WebAssembly component: a path (relative to the manifest, or absolute), store://<id>/hash/<hash>, "
+                 "store://<id>/<label> or an http(s) URL")),
+        text("description", 0, limits::kManifestBytes, "What the actor is for, in one line"),
+        text("long_description", 0, limits::kManifestBytes, "What the actor is for, at length"),
+        boolean("save_chain", false, "Whether the chain is kept when the actor has ended"),
+        text("init_state", 1, limits::kReferenceBytes, "The initial state: the same kinds of reference as `component`"),
+    };
+    for (FieldSchema& field : fields) {
+      if (field.name.ends_with("description")) field.kind = FieldKind::kText;
+    }
+    return fields;
+  }();
+  return schema;
+}
+
+const std::vector<std::string>& top_level_tables() {
+  static const std::vector<std::string> tables = {"handler", "permission_policy", "limits"};
+  return tables;
+}
+
+const std::vector<FieldSchema>& limits_schema() {
+  constexpr ActorLimits kDefaults;
+  static_assert(
+      kDefaults.memory_bytes == limits::kMemoryBytes && kDefaults.fuel_per_turn == limits::kFuelPerTurn &&
+      kDefaults.turn_timeout_ms == limits::kTurnTimeoutMs && kDefaults.mailbox_messages == limits::kMailboxMessages &&
+      kDefaults.mailbox_bytes == limits::kMailboxBytes && kDefaults.message_max_bytes == limits::kMessageMaxBytes &&
+      kDefaults.request_timeout_ms == limits::kRequestTimeoutMs && kDefaults.channels_max == limits::kChannelsMax);
+  constexpr std::uint64_t kPageBytes = 64u << 10;
+  static const std::vector<FieldSchema> schema = {
+      number(kSize, "memory", limits::kMemoryBytes, kPageBytes, limits::kMemoryBytesMax,
+             "Linear memory of the actor's component"),
+      number(kUnsigned, "fuel_per_turn", limits::kFuelPerTurn, 1, limits::kFuelPerTurnMax,
+             "WebAssembly instructions, roughly, that one turn may use"),
+      number(kUnsigned, "turn_timeout_ms", limits::kTurnTimeoutMs, 1, limits::kTurnTimeoutMsMax,
+             "Longest run of one turn, in milliseconds, without the time it waits"),
+      number(kUnsigned, "mailbox_messages", limits::kMailboxMessages, 1, limits::kMailboxMessagesMax,
+             "Messages that may wait"),
+      number(kSize, "mailbox_bytes", limits::kMailboxBytes, 1, limits::kMailboxBytesMax,
+             "Bytes of messages that may wait"),
+      choice(
+          "mailbox_overflow", "refuse", {"refuse", "drop-oldest"},
+          "What happens to a message for a full mailbox: the sender gets an error, or the oldest waiting message goes"),
+      number(kSize, "message_max_bytes", limits::kMessageMaxBytes, 1, limits::kMessageMaxBytesMax,
+             "Largest message to the actor"),
+      number(kUnsigned, "request_timeout_ms", limits::kRequestTimeoutMs, 1, limits::kRequestTimeoutMsMax,
+             "Longest wait for the answer to a request of the actor, in milliseconds"),
+      number(kUnsigned, "channels_max", limits::kChannelsMax, 0, limits::kChannelsMaxMax,
+             "Channels that may be open at once"),
+  };
+  return schema;
+}
+
+const std::vector<HandlerSchema>& builtin_handler_schemas() {
+  static const std::vector<HandlerSchema> schemas = {
+      {"message-server", "Messages, requests and channels between actors", {}},
+      {"timing", "Time, sleep and deadlines", timing_fields()},
+      {"runtime", "The actor's log, its chain and its end", {}},
+      {"supervisor", "Child actors", {}},
+      {"store", "Content-addressed storage", {}},
+      {"http-client", "HTTP requests to the outside", {}},
+      {"http-framework", "HTTP and WebSocket servers", {}},
+      {"filesystem", "One folder of files", filesystem_fields()},
+      {"process", "Processes of the operating system", process_fields()},
+      {"environment", "Environment variables", environment_fields()},
+      {"random", "Random numbers", random_fields()},
+  };
+  return schemas;
+}
+
+const std::vector<CapabilitySchema>& capability_schemas() {
+  static const std::vector<CapabilitySchema> schemas = {
+      {"message_server", "Messages, requests and channels", message_server_restrictions()},
+      {"file_system", "Files", file_system_restrictions()},
+      {"http_client", "HTTP requests to the outside", http_client_restrictions()},
+      {"http_framework", "HTTP and WebSocket servers", http_framework_restrictions()},
+      {"runtime", "The actor's log, its chain and its end", {}},
+      {"supervisor", "Child actors", {}},
+      {"store", "Content-addressed storage", {}},
+      {"timing", "Time, sleep and deadlines", timing_fields()},
+      {"process", "Processes of the operating system", process_fields()},
+      {"environment", "Environment variables", environment_fields()},
+      {"random", "Random numbers", random_fields()},
+  };
+  return schemas;
+}
+
+const FieldSchema& permission_type_schema() {
+  static const FieldSchema schema = required(
+      choice("type", "", {"inherit", "disallow", "restrict"},
+             "What the actor has of the capability: what its parent has, nothing, or what `config` allows of it"));
+  return schema;
+}
+
+std::vector<HandlerSchema> all_handler_schemas(std::span<const HandlerSchema> extra_handlers) {
+  std::vector<HandlerSchema> schemas = builtin_handler_schemas();
+  for (const HandlerSchema& extra : extra_handlers) {
+    const auto same = std::find_if(schemas.begin(), schemas.end(),
+                                   [&](const HandlerSchema& known) { return known.type == extra.type; });
+    if (same == schemas.end()) {
+      schemas.push_back(extra);
+    } else {
+      *same = extra;
+    }
+  }
+  return schemas;
+}
+
+}  // namespace theater

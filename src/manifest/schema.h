@@ -1,0 +1,47 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "theater/manifest.h"
+
+namespace theater {
+
+/// A capability that `[permission_policy]` may name, and what its `.config` may restrict.
+struct CapabilitySchema {
+  std::string name;
+  std::string description;
+  std::vector<FieldSchema> restrictions;
+};
+
+/// The keys of the top level beside its tables.
+const std::vector<FieldSchema>& top_level_schema();
+/// The tables of the top level: handler, permission_policy, limits.
+const std::vector<std::string>& top_level_tables();
+const std::vector<FieldSchema>& limits_schema();
+const std::vector<CapabilitySchema>& capability_schemas();
+/// The one field `type` of a capability's table.
+const FieldSchema& permission_type_schema();
+
+/// The built-in handlers with the caller's own, which win.
+std::vector<HandlerSchema> all_handler_schemas(std::span<const HandlerSchema> extra_handlers);
+
+/// The names of a list of schemas (fields, capabilities), in order.
+template <class Schema>
+std::vector<std::string> names_of(const std::vector<Schema>& schemas) {
+  std::vector<std::string> names;
+  for (const Schema& schema : schemas) names.push_back(schema.name);
+  return names;
+}
+
+template <class Schema>
+const Schema* find_by_name(const std::vector<Schema>& schemas, std::string_view name) {
+  for (const Schema& schema : schemas) {
+    if (schema.name == name) return &schema;
+  }
+  return nullptr;
+}
+
+}  // namespace theater
