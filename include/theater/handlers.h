@@ -6,7 +6,6 @@
 #include <span>
 #include <vector>
 
-#include "theater/event.h"
 #include "theater/handler.h"
 #include "theater/router.h"
 
@@ -39,26 +38,15 @@ class TimingHandler final : public Handler {
   Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
 };
 
-/// Reads actors' chains, for RuntimeHandler. Implementations say which thread may call.
-class ChainSource {
- public:
-  virtual ~ChainSource() = default;
-  /// What is kept of the actor's chain, on the actor's shard; without the events of the turn that runs.
-  virtual Result<std::vector<Event>> events_of(ActorContext& actor) const = 0;
-};
-
 /// The actor's log, its own chain, and its end: the interface `theater:simple/runtime`.
 class RuntimeHandler final : public Handler {
  public:
-  /// The source must outlive the runtime.
-  explicit RuntimeHandler(const ChainSource& chains) : chains_(chains) {}
-
   std::string_view type() const override { return "runtime"; }
   std::span<const HandlerInterface> imports() const override;
   Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
-
- private:
-  const ChainSource& chains_;
 };
+
+/// The handlers that come with Theater, for actors that talk through this router, which must outlive the runtime.
+HandlerRegistry builtin_handlers(MessageRouter& router);
 
 }  // namespace theater

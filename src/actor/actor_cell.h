@@ -98,7 +98,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   static ActorCell& from(ActorContext& context) { return static_cast<ActorCell&>(context); }
 
   const ActorAddress& address() const { return address_; }
-  ShardServices& services() { return services_; }
+  ShardServices& services() const { return services_; }
   const ActorSpec& spec() const { return *spec_; }
   ActorPhase phase() const { return phase_; }
   const ChainHead& chain_head() const { return chain_; }

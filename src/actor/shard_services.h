@@ -12,6 +12,10 @@
 #include "chain/link_builder.h"
 #include "sched/shard.h"
 
+namespace theater {
+class MemoryLog;
+}
+
 namespace theater::actor {
 
 /// Hears what becomes of actors. On the actor's shard.
@@ -53,6 +57,8 @@ class ShardServices {
 
   sched::Shard& shard;
   EventSink& sink;
+  /// Where this shard's chains can be read again; null when they are not kept in memory.
+  const MemoryLog* memory_log = nullptr;
   LinkBuilder builder;
   std::unique_ptr<RandomSource> random;
   GateTable& gates;

@@ -74,6 +74,12 @@ inline constexpr std::size_t kChainMemoryBytesPerShard = 64u << 20;
 /// Large payloads that a shard keeps in memory; the oldest go first.
 inline constexpr std::size_t kPayloadMemoryBytesPerShard = 64u << 20;
 
+// The runtime.
+/// Actors that have ended and are still listed, a shard and in all; the oldest are forgotten first.
+inline constexpr std::size_t kEndedActorsKept = 10'000;
+/// Compiled components on disk; those used longest ago go first.
+inline constexpr std::uint64_t kCodeCacheBytes = 2ull << 30;
+
 // Errors and logs.
 inline constexpr std::size_t kErrorTextBytes = 4096;
 inline constexpr std::size_t kLogLineBytes = 16u << 10;

@@ -1,6 +1,9 @@
 #include <cstring>
 
+#include "actor/actor_cell.h"
+#include "base/check.h"
 #include "base/limits.h"
+#include "chain/memory_log.h"
 #include "theater/handlers.h"
 
 namespace theater {
@@ -17,8 +20,6 @@ std::uint64_t short_hash(const Digest& hash) {
 
 class RuntimeInstance final : public HandlerInstance {
  public:
-  explicit RuntimeInstance(const ChainSource& chains) : chains_(chains) {}
-
   HostStatus call(HostCall& call) override {
     switch (static_cast<Function>(call.function())) {
       case kLog: return log(call);
@@ -39,8 +40,8 @@ class RuntimeInstance final : public HandlerInstance {
 
   /// record chain { events: list<record meta-event { hash: u64, event: record event { event-type: string, parent: option<u64>,
   /// data: list<u8> } }> }. The latest events that fit the bound of a message.
-  HostStatus get_chain(const HostCall& call) const {
-    const auto events = chains_.events_of(call.actor());
+  static HostStatus get_chain(const HostCall& call) {
+    const auto events = events_of(actor::ActorCell::from(call.actor()));
     if (!events) return call.trap(events.error().to_string());
     std::size_t first = events->size();
     std::uint64_t bytes = 0;
@@ -77,7 +78,14 @@ class RuntimeInstance final : public HandlerInstance {
     return call.done();
   }
 
-  const ChainSource& chains_;
+  /// What is kept of the actor's chain, without the turn that runs. Empty when nothing is recorded.
+  static Result<std::vector<Event>> events_of(const actor::ActorCell& cell) {
+    const MemoryLog* log = cell.services().memory_log;
+    if (log == nullptr) return std::vector<Event>();
+    ChainSnapshot snapshot = log->snapshot(cell.id(), cell.chain_head());
+    snapshot.functions = cell.spec().functions;
+    return snapshot.events();
+  }
 };
 
 }  // namespace
@@ -89,7 +97,16 @@ std::span<const HandlerInterface> RuntimeHandler::imports() const {
 }
 
 Result<std::unique_ptr<HandlerInstance>> RuntimeHandler::create(const HandlerSetup&) const {
-  return std::make_unique<RuntimeInstance>(chains_);
+  return std::make_unique<RuntimeInstance>();
+}
+
+HandlerRegistry builtin_handlers(MessageRouter& router) {
+  HandlerRegistry registry;
+  // Their types and interfaces differ: adding them cannot fail.
+  THEATER_CHECK(registry.add(std::make_shared<MessageServerHandler>(std::nullopt, router)));
+  THEATER_CHECK(registry.add(std::make_shared<RuntimeHandler>()));
+  THEATER_CHECK(registry.add(std::make_shared<TimingHandler>()));
+  return registry;
 }
 
 }  // namespace theater

@@ -193,7 +193,18 @@ void answer_with_error(actor::ShardServices& shard, const actor::ReplyTo& reply_
 
 void RouterCore::attach(actor::ShardServices& shard) {
   shard.undelivered_handler = this;
+  const std::lock_guard lock(mutex_);
   shards_.push_back(&shard);
+}
+
+void RouterCore::detach_all() {
+  const std::lock_guard lock(mutex_);
+  for (const actor::ShardServices* shard : shards_) {
+    past_totals_ += shard->accounting.totals();
+    const auto letters = shard->accounting.dead_letters();
+    past_letters_.insert(past_letters_.end(), letters.begin(), letters.end());
+  }
+  shards_.clear();
 }
 
 void RouterCore::undelivered(actor::ShardServices& shard, Message& message, Undelivered reason) {
@@ -328,13 +339,16 @@ void RouterCore::forget_channel(const ChannelId& channel) {
 }
 
 actor::Totals RouterCore::totals() const {
-  actor::Totals totals = accounting_.totals();
+  const std::lock_guard lock(mutex_);
+  actor::Totals totals = past_totals_;
+  totals += accounting_.totals();
   for (const actor::ShardServices* shard : shards_) totals += shard->accounting.totals();
   return totals;
 }
 
 std::vector<actor::DeadLetter> RouterCore::dead_letters() const {
-  std::vector<actor::DeadLetter> letters;
+  const std::lock_guard lock(mutex_);
+  std::vector<actor::DeadLetter> letters = past_letters_;
   for (const actor::ShardServices* shard : shards_) {
     const auto more = shard->accounting.dead_letters();
     letters.insert(letters.end(), more.begin(), more.end());

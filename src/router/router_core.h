@@ -24,6 +24,8 @@ class RouterCore final : public actor::UndeliveredHandler {
 
   /// Messages of this shard's actors are routed here. Before the shard runs.
   void attach(actor::ShardServices& shard);
+  /// The shards end: what they counted is kept.
+  void detach_all();
 
   /// The target's shard: a message that starts no turn; whoever waits for its answer gets an error.
   void undelivered(actor::ShardServices& shard, actor::Message& message, actor::Undelivered reason) override;
@@ -53,10 +55,12 @@ class RouterCore final : public actor::UndeliveredHandler {
   Id make_id();
 
   Directory directory_;
-  std::vector<actor::ShardServices*> shards_;
-
   /// Guards what follows.
   mutable std::mutex mutex_;
+  std::vector<actor::ShardServices*> shards_;
+  /// Of shards that have ended.
+  actor::Totals past_totals_;
+  std::vector<actor::DeadLetter> past_letters_;
   SecureRandom random_;
   actor::Accounting accounting_;
   std::unordered_map<ChannelId, ExternalChannel> channels_;

@@ -1,0 +1,187 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "theater/bytes.h"
+#include "theater/error.h"
+#include "theater/event.h"
+#include "theater/handler.h"
+#include "theater/handlers.h"
+#include "theater/id.h"
+#include "theater/manifest.h"
+#include "theater/router.h"
+
+namespace theater {
+
+namespace actor {
+struct ActorSpec;
+}
+namespace runtime {
+class RuntimeCore;
+}
+
+/// How an actor is doing.
+enum class ActorStatus : std::uint8_t { kStarting, kRunning, kStopped, kFailed };
+std::string_view to_string(ActorStatus status);
+
+struct ActorInfo {
+  ActorId id;
+  std::string name;
+  ActorStatus status = ActorStatus::kStarting;
+  std::optional<ActorId> parent;
+  std::uint32_t shard = 0;
+  /// Events recorded so far; the next one's sequence.
+  std::uint64_t events = 0;
+  std::uint32_t mailbox_messages = 0;
+  std::uint64_t memory_bytes = 0;
+  /// Once it has ended: why, in words.
+  std::string end_message;
+  StopReason end_reason{};
+  /// What it gave to runtime.shutdown.
+  std::optional<Bytes> result;
+};
+
+/// Hears what happens to actors. Called on shards' threads, on several at once: return soon, never block, and do not call the
+/// Runtime's own methods, which wait for shards. Must outlive the runtime.
+class RuntimeListener {
+ public:
+  virtual ~RuntimeListener() = default;
+  virtual void actor_started(const ActorId& /*id*/, const std::string& /*name*/) {}
+  virtual void actor_ended(const ActorInfo& /*info*/) {}
+  virtual void actor_logged(const ActorId& /*id*/, const std::string& /*name*/, std::string_view /*line*/) {}
+};
+
+struct RuntimeOptions {
+  /// Threads that run actors; 0: one for each processor.
+  std::uint32_t shards = 0;
+  /// Record events. Off only to measure what it costs.
+  bool record = true;
+  /// Memory for the latest events, a shard.
+  std::size_t chain_memory_bytes = 64u << 20;
+  /// Memory for the latest large values, a shard.
+  std::size_t payload_memory_bytes = 64u << 20;
+  /// Actors at once; more is refused.
+  std::uint32_t actors_max = 20'000;
+  /// Where compiled components are kept, readable by this user only; none: compiled anew each time.
+  std::optional<std::filesystem::path> code_cache;
+  /// Where the chains of actors with `save_chain = true` are written, as <id>.chain; none: those actors are refused.
+  std::optional<std::filesystem::path> chains_directory;
+  RuntimeListener* listener = nullptr;
+  /// Lines for the operator: what was chosen at start, what failed later.
+  std::function<void(std::string_view)> log;
+};
+
+/// A component with a manifest, checked and compiled: actors are made from it. Never changes. Any thread.
+class Blueprint {
+ public:
+  const Manifest& manifest() const;
+  /// What the component imports and exports, "interface.function".
+  const FunctionTable& functions() const;
+
+ private:
+  friend class Runtime;
+  friend class runtime::RuntimeCore;
+  std::shared_ptr<const actor::ActorSpec> spec_;
+  std::shared_ptr<const void> linked_;
+};
+
+struct SpawnOptions {
+  /// Passed to init; none: no state.
+  std::optional<Bytes> state;
+  std::optional<ActorId> parent;
+  /// Let others reach it by its manifest's name, which must be free.
+  bool register_name = false;
+};
+
+/// A chain as the runtime keeps it, and what verifying it found.
+struct ChainReport {
+  std::uint64_t events = 0;
+  std::uint64_t links = 0;
+  /// From the first event on; otherwise older ones were given up for memory.
+  bool complete = false;
+  std::uint64_t first_sequence = 0;
+  Digest head_hash{};
+  /// The first thing that is wrong, if anything is: sequence and words.
+  std::optional<std::pair<std::uint64_t, std::string>> fault;
+};
+
+/// Runs actors. Its methods may be called from any thread but a shard's (a listener's callback, a handler): they wait for shards.
+class Runtime {
+ public:
+  /// Starts the shards. The router and the registry's handlers must outlive the runtime.
+  static Result<std::unique_ptr<Runtime>> start(RuntimeOptions options, HandlerRegistry handlers, MessageRouter& router);
+  /// Stops everything.
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  /// Reads the component that the manifest names, compiles it (or takes it from the cache) and checks that the manifest grants what
+  /// it imports. kNotFound, kInvalidComponent, kMissingHandler, …
+  Result<Blueprint> prepare(Manifest manifest);
+  /// The same with the component's bytes given, whatever the manifest's `component` says.
+  Result<Blueprint> prepare(Manifest manifest, ByteView component);
+  /// Loads a manifest's file with the handlers that this runtime knows, and what its init_state says. `initial_state`, when given, goes before it and fills the
+  /// template.
+  struct Loaded {
+    Manifest manifest;
+    std::optional<Bytes> state;
+  };
+  Result<Loaded> load(const std::filesystem::path& manifest, std::optional<Bytes> initial_state = std::nullopt) const;
+
+  /// Makes an actor and waits until its init has returned: an id that is handed out takes messages.
+  Result<ActorId> spawn(const Blueprint& blueprint, SpawnOptions options = {});
+  /// The same without waiting; `done` is called once, on a shard's thread or, for an early error, on this one.
+  void spawn_async(const Blueprint& blueprint, SpawnOptions options, std::function<void(Result<ActorId>)> done);
+  /// Loads, prepares and spawns.
+  Result<ActorId> spawn(const std::filesystem::path& manifest, SpawnOptions options = {});
+
+  /// Ends an actor: a suspended call is given up, waiting messages become dead letters. Returns when it has ended. kNotFound; ending one that has
+  /// ended is no error.
+  Result<void> stop(const ActorId& id);
+  /// Waits until the actor has ended, or the time is over (kTimeout).
+  Result<ActorInfo> wait(const ActorId& id, std::chrono::milliseconds timeout);
+  /// Waits until no actor lives, or the time is over. True if none lives.
+  bool wait_all(std::chrono::milliseconds timeout);
+
+  Result<ActorInfo> info(const ActorId& id) const;
+  /// All that live, and the latest that have ended, in the order of their start.
+  std::vector<ActorInfo> list() const;
+  std::size_t living() const;
+  Result<std::optional<Bytes>> state(const ActorId& id) const;
+
+  /// What is kept of an actor's chain, from a sequence on; also after its end.
+  Result<std::vector<Event>> events(const ActorId& id, std::uint64_t from_sequence = 0) const;
+  /// Verifies what is kept of the chain against the actor's head.
+  Result<ChainReport> verify(const ActorId& id) const;
+  /// Writes what is kept of the chain to a file that `theater verify` reads.
+  Result<void> save_chain(const ActorId& id, const std::filesystem::path& file) const;
+
+  /// Calls `heard` for every event of the actor (of all, without one) from now on, in order for each actor, on shards' threads, until the returned
+  /// subscription is given up. Return soon and do not call the runtime.
+  using EventCallback = std::function<void(const Event&)>;
+  std::shared_ptr<void> subscribe(std::optional<ActorId> actor, EventCallback heard);
+
+  MessageRouter& router();
+  std::uint32_t shards() const;
+  /// Events recorded since the start.
+  std::uint64_t events_recorded() const;
+  /// What was chosen for this machine, in a line.
+  std::string describe() const;
+
+  /// Ends all actors and the shards. Called by the destructor.
+  void shut_down();
+
+ private:
+  explicit Runtime(std::unique_ptr<runtime::RuntimeCore> core);
+  std::unique_ptr<runtime::RuntimeCore> core_;
+};
+
+}  // namespace theater

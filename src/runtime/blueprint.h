@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "actor/actor_cell.h"
+#include "engine/component.h"
+#include "theater/handler.h"
+#include "theater/manifest.h"
+
+namespace theater::runtime {
+
+/// What each of the component's imports may do, for linking: TE_IMPORT_SUSPENDS where its handler's function suspends.
+/// kMissingHandler for an interface that no handler implements.
+Result<std::vector<std::uint32_t>> import_flags(const engine::Component& component, const HandlerRegistry& handlers);
+
+/// Joins a component and a manifest: which handler serves which import, which export each kind of message calls. kMissingHandler names the
+/// interface and the lines to add to the manifest; kInvalidComponent when an export has not the form of a handler.
+Result<std::shared_ptr<const actor::ActorSpec>> make_spec(Manifest manifest, const engine::Component& component,
+                                                          const HandlerRegistry& handlers);
+
+}  // namespace theater::runtime

@@ -1,0 +1,176 @@
+#include "theater/runtime.h"
+
+#include <algorithm>
+#include <future>
+
+#include "base/limits.h"
+#include "chain/chain_file.h"
+#include "chain/verify.h"
+#include "runtime/read_file.h"
+#include "runtime/runtime_core.h"
+
+namespace theater {
+
+std::string_view to_string(ActorStatus status) {
+  switch (status) {
+    case ActorStatus::kStarting: return "starting";
+    case ActorStatus::kRunning: return "running";
+    case ActorStatus::kStopped: return "stopped";
+    case ActorStatus::kFailed: return "failed";
+  }
+  return "unknown";
+}
+
+const Manifest& Blueprint::manifest() const { return spec_->manifest; }
+const FunctionTable& Blueprint::functions() const { return spec_->functions; }
+
+Runtime::Runtime(std::unique_ptr<runtime::RuntimeCore> core) : core_(std::move(core)) {}
+Runtime::~Runtime() = default;
+
+Result<std::unique_ptr<Runtime>> Runtime::start(RuntimeOptions options, HandlerRegistry handlers, MessageRouter& router) {
+  auto core = std::make_unique<runtime::RuntimeCore>(std::move(options), std::move(handlers), router);
+  if (auto started = core->start(); !started) return fail(std::move(started.error()));
+  return std::unique_ptr<Runtime>(new Runtime(std::move(core)));
+}
+
+Result<Blueprint> Runtime::prepare(Manifest manifest) {
+  auto component = core_->read_component(manifest);
+  if (!component) return fail(std::move(component.error()).with_context(manifest.source_name));
+  return core_->prepare(std::move(manifest), *component);
+}
+
+Result<Blueprint> Runtime::prepare(Manifest manifest, ByteView component) {
+  return core_->prepare(std::move(manifest), component);
+}
+
+Result<Runtime::Loaded> Runtime::load(const std::filesystem::path& manifest, std::optional<Bytes> initial_state) const {
+  const std::vector<HandlerSchema> schemas = core_->handlers().schemas();
+  ParseOptions options;
+  options.extra_handlers = schemas;
+  if (initial_state) options.initial_state = *initial_state;
+  auto loaded = load_manifest(manifest, options);
+  if (!loaded) return fail(std::move(loaded.error()));
+  if (!initial_state && loaded->init_state_reference) {
+    const auto* file = std::get_if<FileReference>(&*loaded->init_state_reference);
+    if (file == nullptr) {
+      return fail(ErrorCode::kUnavailable, manifest.string() + ": init_state can be a file only; store and http references are not available yet");
+    }
+    auto state = runtime::read_file(file->path, limits::kStateMaxBytes);
+    if (!state) return fail(std::move(state.error()).with_context(manifest.string() + ": init_state"));
+    // The state fills the manifest's template as well, so the manifest is read once more with it.
+    return load(manifest, std::move(*state));
+  }
+  return Loaded{.manifest = std::move(*loaded), .state = std::move(initial_state)};
+}
+
+Result<ActorId> Runtime::spawn(const Blueprint& blueprint, SpawnOptions options) {
+  std::promise<Result<ActorId>> promise;
+  auto future = promise.get_future();
+  core_->spawn(blueprint, std::move(options), [&](Result<ActorId> id) { promise.set_value(std::move(id)); });
+  return future.get();
+}
+
+void Runtime::spawn_async(const Blueprint& blueprint, SpawnOptions options, std::function<void(Result<ActorId>)> done) {
+  core_->spawn(blueprint, std::move(options), std::move(done));
+}
+
+Result<ActorId> Runtime::spawn(const std::filesystem::path& manifest, SpawnOptions options) {
+  auto loaded = load(manifest, options.state);
+  if (!loaded) return fail(std::move(loaded.error()));
+  options.state = std::move(loaded->state);
+  auto blueprint = prepare(std::move(loaded->manifest));
+  if (!blueprint) return fail(std::move(blueprint.error()));
+  return spawn(*blueprint, std::move(options));
+}
+
+Result<void> Runtime::stop(const ActorId& id) { return core_->stop(id); }
+Result<ActorInfo> Runtime::wait(const ActorId& id, std::chrono::milliseconds timeout) { return core_->wait(id, timeout); }
+bool Runtime::wait_all(std::chrono::milliseconds timeout) { return core_->wait_all(timeout); }
+Result<ActorInfo> Runtime::info(const ActorId& id) const { return core_->info(id); }
+std::vector<ActorInfo> Runtime::list() const { return core_->list(); }
+std::size_t Runtime::living() const { return core_->living(); }
+
+Result<std::optional<Bytes>> Runtime::state(const ActorId& id) const {
+  auto state = core_->on_shard_of(id, [&](runtime::ShardRuntime& shard) -> Result<std::optional<Bytes>> {
+    const actor::ActorCell* cell = shard.find(id);
+    if (cell == nullptr) return fail(ErrorCode::kStopped, "actor " + to_string(id) + " has ended");
+    const auto bytes = cell->state();
+    return bytes ? std::optional<Bytes>(to_bytes(*bytes)) : std::nullopt;
+  });
+  if (!state) return fail(std::move(state.error()));
+  return std::move(*state);
+}
+
+namespace {
+
+Result<ChainSnapshot> snapshot_of(const runtime::RuntimeCore& core, const ActorId& id, std::uint64_t from_sequence) {
+  auto snapshot = core.on_shard_of(id, [&](runtime::ShardRuntime& shard) { return shard.snapshot(id, from_sequence); });
+  if (!snapshot) return fail(std::move(snapshot.error()));
+  return std::move(*snapshot);
+}
+
+VerifyExpectation expectation_of(const ActorId& id) {
+  VerifyExpectation expectation;
+  expectation.actor = id;
+  return expectation;
+}
+
+}  // namespace
+
+Result<std::vector<Event>> Runtime::events(const ActorId& id, std::uint64_t from_sequence) const {
+  // From the start, since an event's function is named by what came before it.
+  const auto snapshot = snapshot_of(*core_, id, 0);
+  if (!snapshot) return fail(snapshot.error());
+  auto events = snapshot->events();
+  if (events) std::erase_if(*events, [&](const Event& event) { return event.sequence < from_sequence; });
+  return events;
+}
+
+Result<ChainReport> Runtime::verify(const ActorId& id) const {
+  const auto snapshot = snapshot_of(*core_, id, 0);
+  if (!snapshot) return fail(snapshot.error());
+  const VerifyReport verified = theater::verify(*snapshot, expectation_of(id));
+  ChainReport report{.events = verified.events,
+                     .links = verified.links,
+                     .complete = verified.complete,
+                     .first_sequence = verified.first_sequence,
+                     .head_hash = verified.head_hash,
+                     .fault = std::nullopt};
+  if (verified.fault) report.fault = {verified.fault->sequence, verified.fault->what};
+  return report;
+}
+
+Result<void> Runtime::save_chain(const ActorId& id, const std::filesystem::path& file) const {
+  const auto snapshot = snapshot_of(*core_, id, 0);
+  if (!snapshot) return fail(snapshot.error());
+  auto writer = ChainFileWriter::create(file.string());
+  if (!writer) return fail(std::move(writer.error()));
+  // A value is named by one link or more; the file wants it before the first that names it, so all come with the first link.
+  bool first = true;
+  for (const ChainSnapshot::Link& link : snapshot->links) {
+    const SealedLink sealed = {.actor = id,
+                               .first_sequence = link.first_sequence,
+                               .event_count = link.event_count,
+                               .bytes = snapshot->link_bytes(link),
+                               .hash = link.hash,
+                               .payloads = first ? std::span<const RecordedPayload>(snapshot->payloads)
+                                                 : std::span<const RecordedPayload>()};
+    first = false;
+    if (auto appended = (*writer)->append(sealed); !appended) return appended;
+  }
+  return (*writer)->close();
+}
+
+std::shared_ptr<void> Runtime::subscribe(std::optional<ActorId> actor, EventCallback heard) {
+  return core_->subscriptions().add(actor, std::move(heard));
+}
+
+MessageRouter& Runtime::router() { return core_->router(); }
+std::uint32_t Runtime::shards() const { return core_->shard_count(); }
+std::uint64_t Runtime::events_recorded() const { return core_->events_recorded(); }
+std::string Runtime::describe() const {
+  return std::to_string(core_->shard_count()) + " shards; " + core_->engine().describe();
+}
+void Runtime::shut_down() { core_->shut_down(); }
+
+}  // namespace theater

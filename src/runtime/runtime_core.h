@@ -1,0 +1,160 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "actor/gate.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "engine/code_cache.h"
+#include "engine/engine.h"
+#include "engine/linked_component.h"
+#include "runtime/shard_runtime.h"
+#include "sched/shard_set.h"
+#include "theater/runtime.h"
+
+namespace theater::runtime {
+
+/// Calls the engine's clock tick once an epoch, on a thread of its own.
+class EpochTicker {
+ public:
+  explicit EpochTicker(const engine::Engine& engine);
+  ~EpochTicker();
+  EpochTicker(const EpochTicker&) = delete;
+  EpochTicker& operator=(const EpochTicker&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wakeup_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+/// The parts of a runtime and the table of its actors. Any thread unless it says otherwise.
+class RuntimeCore {
+ public:
+  RuntimeCore(RuntimeOptions options, HandlerRegistry handlers, MessageRouter& router);
+  ~RuntimeCore();
+
+  Result<void> start();
+  void shut_down();
+
+  Result<Blueprint> prepare(Manifest manifest, ByteView component);
+  Result<Bytes> read_component(const Manifest& manifest) const;
+  void spawn(const Blueprint& blueprint, SpawnOptions options, ShardRuntime::Started done);
+
+  /// Runs `task` on the actor's shard and waits for it. kNotFound when the actor was never here or is forgotten.
+  template <class Task>
+  auto on_shard_of(const ActorId& id, Task task) const -> Result<std::invoke_result_t<Task, ShardRuntime&>>;
+
+  Result<void> stop(const ActorId& id);
+  Result<ActorInfo> wait(const ActorId& id, std::chrono::milliseconds timeout);
+  bool wait_all(std::chrono::milliseconds timeout);
+  Result<ActorInfo> info(const ActorId& id) const;
+  std::vector<ActorInfo> list() const;
+  std::size_t living() const;
+
+  // From shards.
+  void actor_started(const ActorId& id);
+  void actor_ended(const ActorInfo& info);
+  /// It could not even begin.
+  void actor_gone(const ActorId& id);
+
+  Subscriptions& subscriptions() { return subscriptions_; }
+  MessageRouter& router() { return router_; }
+  const HandlerRegistry& handlers() const { return handlers_; }
+  const RuntimeOptions& options() const { return options_; }
+  std::uint32_t shard_count() const { return shards_ ? shards_->size() : 0; }
+  std::uint64_t events_recorded() const;
+  const engine::Engine& engine() const { return *engine_; }
+  void log(std::string_view line) const {
+    if (options_.log) options_.log(line);
+  }
+
+ private:
+  struct Entry {
+    std::uint32_t shard = 0;
+    std::uint64_t number = 0;
+    std::string name;
+    ActorStatus status = ActorStatus::kStarting;
+    std::optional<ActorId> parent;
+    /// Set once it has ended.
+    std::optional<ActorInfo> ended;
+  };
+
+  Result<std::shared_ptr<const engine::LinkedComponent>> link(ByteView component);
+  void post(std::uint32_t shard, std::function<void(ShardRuntime&)> task) const;
+
+  const RuntimeOptions options_;
+  const HandlerRegistry handlers_;
+  MessageRouter& router_;
+  SystemClock clock_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::CodeCache> code_cache_;
+  actor::GateTable gates_;
+  actor::WaitGraph waits_{gates_};
+  Subscriptions subscriptions_;
+  std::unique_ptr<sched::ThreadShardSet> shards_;
+  std::vector<std::unique_ptr<ShardRuntime>> shard_runtimes_;
+  std::unique_ptr<EpochTicker> ticker_;
+
+  std::mutex components_mutex_;
+  struct DigestHash {
+    std::size_t operator()(const Digest& digest) const {
+      std::size_t value;
+      std::memcpy(&value, digest.data(), sizeof(value));
+      return value;
+    }
+  };
+  /// Components in use, so that a second manifest or a second spawn shares the compiled code.
+  std::unordered_map<Digest, std::weak_ptr<const engine::LinkedComponent>, DigestHash> components_;
+
+  mutable std::mutex actors_mutex_;
+  mutable std::condition_variable actors_changed_;
+  std::unordered_map<ActorId, Entry> actors_;
+  std::vector<ActorId> ended_order_;
+  std::size_t ended_front_ = 0;
+  std::size_t living_ = 0;
+  std::uint64_t next_number_ = 0;
+  SecureRandom random_;
+  bool shutting_down_ = false;
+};
+
+template <class Task>
+auto RuntimeCore::on_shard_of(const ActorId& id, Task task) const -> Result<std::invoke_result_t<Task, ShardRuntime&>> {
+  using Value = std::invoke_result_t<Task, ShardRuntime&>;
+  std::uint32_t shard = 0;
+  {
+    const std::lock_guard lock(actors_mutex_);
+    const auto found = actors_.find(id);
+    if (found == actors_.end()) return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
+    if (shutting_down_) return fail(ErrorCode::kUnavailable, "the runtime is shutting down");
+    shard = found->second.shard;
+  }
+  std::promise<Value> promise;
+  auto future = promise.get_future();
+  post(shard, [&](ShardRuntime& runtime) {
+    if constexpr (std::is_void_v<Value>) {
+      task(runtime);
+      promise.set_value();
+    } else {
+      promise.set_value(task(runtime));
+    }
+  });
+  if constexpr (std::is_void_v<Value>) {
+    future.get();
+    return {};
+  } else {
+    return future.get();
+  }
+}
+
+}  // namespace theater::runtime

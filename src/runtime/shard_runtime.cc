@@ -1,0 +1,250 @@
+#include "runtime/shard_runtime.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "runtime/runtime_core.h"
+#include "runtime/wasm_guest.h"
+
+namespace theater::runtime {
+
+// Subscriptions -------------------------------------------------------------------------------------------------------
+
+struct Subscriptions::Handle {
+  Handle(Subscriptions& owner, std::shared_ptr<const Subscription> subscription)
+      : owner(owner), subscription(std::move(subscription)) {}
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  ~Handle() {
+    const std::lock_guard lock(owner.mutex_);
+    std::erase(owner.subscriptions_, subscription);
+    owner.count_ = owner.subscriptions_.size();
+  }
+  Subscriptions& owner;
+  std::shared_ptr<const Subscription> subscription;
+};
+
+std::shared_ptr<void> Subscriptions::add(std::optional<ActorId> actor, Runtime::EventCallback heard) {
+  auto subscription = std::make_shared<const Subscription>(Subscription{.actor = actor, .heard = std::move(heard)});
+  {
+    const std::lock_guard lock(mutex_);
+    subscriptions_.push_back(subscription);
+    count_ = subscriptions_.size();
+  }
+  return std::make_shared<Handle>(*this, std::move(subscription));
+}
+
+bool Subscriptions::wanted(const ActorId& actor) const {
+  if (!any()) return false;
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(subscriptions_, [&](const auto& s) { return !s->actor || *s->actor == actor; });
+}
+
+void Subscriptions::tell(const Event& event) const {
+  std::vector<std::shared_ptr<const Subscription>> listeners;
+  {
+    const std::lock_guard lock(mutex_);
+    listeners = subscriptions_;
+  }
+  for (const auto& listener : listeners) {
+    if (!listener->actor || *listener->actor == event.actor) listener->heard(event);
+  }
+}
+
+// Shard ---------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// The content of a link's own large values.
+class LinkPayloads final : public ChainReader::Payloads {
+ public:
+  explicit LinkPayloads(std::span<const RecordedPayload> payloads) : payloads_(payloads) {}
+  std::optional<Bytes> find(const Digest& digest) const override {
+    for (const RecordedPayload& payload : payloads_) {
+      if (payload.digest == digest) return to_bytes(payload.content.view());
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::span<const RecordedPayload> payloads_;
+};
+
+}  // namespace
+
+ShardRuntime::ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options, actor::GateTable& gates,
+                           actor::WaitGraph& waits)
+    : core_(core),
+      options_(options),
+      log_(options.record ? std::make_unique<MemoryLog>(options.chain_memory_bytes, options.payload_memory_bytes) : nullptr),
+      services_(shard, log_ ? static_cast<EventSink&>(*log_) : no_log_, options.record ? Recording::kOn : Recording::kOff,
+                std::make_unique<SecureRandom>(), gates, waits, *this) {
+  services_.memory_log = log_.get();
+}
+
+ShardRuntime::~ShardRuntime() = default;
+
+Result<std::unique_ptr<ChainFileWriter>> ShardRuntime::open_chain_file(const actor::ActorSpec& spec, const ActorId& id) const {
+  if (!spec.manifest.save_chain) return nullptr;
+  if (!options_.chains_directory) {
+    return fail(ErrorCode::kInvalidArgument,
+                "the manifest says save_chain = true, but this runtime has no folder for chains (RuntimeOptions::chains_directory)");
+  }
+  std::error_code error;
+  std::filesystem::create_directories(*options_.chains_directory, error);
+  return ChainFileWriter::create((*options_.chains_directory / (to_string(id) + ".chain")).string());
+}
+
+void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec, std::shared_ptr<const engine::LinkedComponent> linked,
+                         actor::ActorCell::Start start, Started started) {
+  const ActorId id = start.id;
+  const auto failed = [&](Error error) {
+    residents_.erase(id);
+    core_.actor_gone(id);
+    started(fail(std::move(error)));
+  };
+  auto file = open_chain_file(*spec, id);
+  if (!file) return failed(std::move(file.error()));
+  const engine::InstanceLimits instance_limits = {
+      .memory_bytes = spec->manifest.limits.memory_bytes,
+      .value_bytes = spec->manifest.limits.message_max_bytes + limits::kStateMaxBytes,
+      .start_fuel = spec->manifest.limits.fuel_per_turn,
+      .start_deadline_ticks = spec->turn_deadline_ticks,
+  };
+  auto cell = std::make_unique<actor::ActorCell>(services_, std::move(spec), std::move(start));
+  actor::ActorCell& made = *cell;
+  Resident& resident = residents_[id];
+  resident.cell = std::move(cell);
+  resident.file = std::move(*file);
+  has_files_ |= resident.file != nullptr;
+  auto instance = engine::Instance::create(std::move(linked), instance_limits, &made);
+  if (!instance) return failed(std::move(instance.error()).with_context("while making the instance"));
+  resident.started = std::move(started);
+  if (auto begun = made.start(std::make_unique<WasmGuest>(std::move(*instance))); !begun) {
+    started = std::move(resident.started);
+    failed(std::move(begun.error()));
+  }
+}
+
+actor::ActorCell* ShardRuntime::find(const ActorId& id) {
+  const auto found = residents_.find(id);
+  return found == residents_.end() ? nullptr : found->second.cell.get();
+}
+
+void ShardRuntime::stop(const ActorId& id, StopReason reason) {
+  actor::ActorCell* cell = find(id);
+  if (cell != nullptr) cell->end(reason, reason == StopReason::kRuntimeEnded ? "the runtime ended" : "stopped");
+}
+
+ActorInfo ShardRuntime::info(const actor::ActorCell& cell) const {
+  ActorInfo info;
+  info.id = cell.id();
+  info.name = cell.name();
+  switch (cell.phase()) {
+    case actor::ActorPhase::kStarting: info.status = ActorStatus::kStarting; break;
+    case actor::ActorPhase::kRunning: info.status = ActorStatus::kRunning; break;
+    case actor::ActorPhase::kEnded:
+      info.status = cell.end_reason() == StopReason::kFailed ? ActorStatus::kFailed : ActorStatus::kStopped;
+      info.end_reason = cell.end_reason();
+      info.end_message = cell.end_message();
+      info.result = cell.end_result();
+      break;
+  }
+  info.parent = cell.parent();
+  info.shard = services_.shard.index();
+  info.events = cell.chain_head().next_sequence;
+  if (cell.phase() != actor::ActorPhase::kEnded) {
+    info.mailbox_messages = cell.address().gate->messages();
+    info.memory_bytes = cell.memory_bytes();
+  }
+  return info;
+}
+
+void ShardRuntime::actor_started(actor::ActorCell& cell) {
+  Resident& resident = residents_.at(cell.id());
+  core_.actor_started(cell.id());
+  if (options_.listener != nullptr) options_.listener->actor_started(cell.id(), cell.name());
+  if (resident.started) std::exchange(resident.started, nullptr)(cell.id());
+}
+
+void ShardRuntime::remember(const actor::ActorCell& cell) {
+  ended_[cell.id()] = {.head = cell.chain_head(), .functions = cell.spec().functions};
+  ended_order_.push_back(cell.id());
+  if (ended_order_.size() - ended_front_ <= limits::kEndedActorsKept) return;
+  ended_.erase(ended_order_[ended_front_++]);
+  if (ended_front_ == limits::kEndedActorsKept) {
+    ended_order_.erase(ended_order_.begin(), ended_order_.begin() + static_cast<std::ptrdiff_t>(ended_front_));
+    ended_front_ = 0;
+  }
+}
+
+void ShardRuntime::actor_ended(actor::ActorCell& cell) {
+  Resident& resident = residents_.at(cell.id());
+  if (resident.file) {
+    if (auto closed = resident.file->close(); !closed) core_.log("chain of " + to_string(cell.id()) + ": " + closed.error().to_string());
+  }
+  remember(cell);
+  const ActorInfo ended = info(cell);
+  if (options_.listener != nullptr && cell.was_running()) options_.listener->actor_ended(ended);
+  if (resident.started) {
+    std::exchange(resident.started, nullptr)(fail(
+        Error(cell.end_reason() == StopReason::kFailed ? ErrorCode::kGuestError : ErrorCode::kStopped, cell.end_message())
+            .with_context("while starting actor " + cell.name())));
+  }
+  core_.actor_ended(ended);
+}
+
+void ShardRuntime::actor_released(actor::ActorCell& cell) { residents_.erase(cell.id()); }
+
+void ShardRuntime::actor_logged(const actor::ActorCell& cell, std::string_view line) {
+  if (options_.listener != nullptr) options_.listener->actor_logged(cell.id(), cell.name(), line);
+}
+
+void ShardRuntime::link_sealed(const actor::ActorCell& cell, const SealedLink& link) {
+  events_.store(events_.load(std::memory_order_relaxed) + link.event_count, std::memory_order_relaxed);
+  const bool listened_to = core_.subscriptions().any();
+  if (!listened_to && !has_files_) return;
+  const auto found = residents_.find(cell.id());
+  if (found == residents_.end()) return;
+  Resident& resident = found->second;
+  if (resident.file) {
+    // An error is kept by the writer and reported when it is closed.
+    (void)resident.file->append(link);
+  }
+  if (listened_to && core_.subscriptions().wanted(cell.id())) {
+    tell_events(cell, resident, link);
+  } else {
+    resident.reader.reset();
+  }
+}
+
+void ShardRuntime::tell_events(const actor::ActorCell& cell, Resident& resident, const SealedLink& link) {
+  if (!resident.reader) resident.reader = std::make_unique<ChainReader>(cell.spec().functions);
+  const LinkPayloads payloads(link.payloads);
+  resident.reader->use_payloads(&payloads);
+  const auto events = resident.reader->read(link.bytes);
+  resident.reader->use_payloads(nullptr);
+  THEATER_CHECK(events.has_value());
+  for (const Event& event : *events) core_.subscriptions().tell(event);
+}
+
+Result<ChainSnapshot> ShardRuntime::snapshot(const ActorId& id, std::uint64_t from_sequence) {
+  if (!log_) return fail(ErrorCode::kUnavailable, "this runtime records nothing");
+  const ChainHead* head = nullptr;
+  const FunctionTable* functions = nullptr;
+  if (const actor::ActorCell* cell = find(id)) {
+    head = &cell->chain_head();
+    functions = &cell->spec().functions;
+  } else if (const auto ended = ended_.find(id); ended != ended_.end()) {
+    head = &ended->second.head;
+    functions = &ended->second.functions;
+  } else {
+    return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
+  }
+  ChainSnapshot snapshot = log_->snapshot(id, *head, from_sequence);
+  if (!snapshot.complete) snapshot.functions = *functions;
+  return snapshot;
+}
+
+}  // namespace theater::runtime

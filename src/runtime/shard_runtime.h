@@ -1,0 +1,103 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actor/actor_cell.h"
+#include "actor/shard_services.h"
+#include "chain/chain_file.h"
+#include "chain/memory_log.h"
+#include "engine/instance.h"
+#include "theater/runtime.h"
+
+namespace theater::runtime {
+
+class RuntimeCore;
+
+/// Those who listen to events. Any thread.
+class Subscriptions {
+ public:
+  std::shared_ptr<void> add(std::optional<ActorId> actor, Runtime::EventCallback heard);
+  /// A cheap look for the common case.
+  bool any() const { return count_.load(std::memory_order_relaxed) > 0; }
+  bool wanted(const ActorId& actor) const;
+  void tell(const Event& event) const;
+
+ private:
+  struct Subscription {
+    std::optional<ActorId> actor;
+    Runtime::EventCallback heard;
+  };
+  struct Handle;
+
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<const Subscription>> subscriptions_;
+  std::atomic<std::size_t> count_{0};
+};
+
+/// One shard's actors and their chains. The shard's thread only, but for what says otherwise.
+class ShardRuntime final : public actor::ActorObserver {
+ public:
+  ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options, actor::GateTable& gates,
+               actor::WaitGraph& waits);
+  ~ShardRuntime();
+
+  using Started = std::function<void(Result<ActorId>)>;
+  /// Makes the actor and its instance; `started` is called when init has returned or the actor could not start.
+  void spawn(std::shared_ptr<const actor::ActorSpec> spec, std::shared_ptr<const engine::LinkedComponent> linked,
+             actor::ActorCell::Start start, Started started);
+  actor::ActorCell* find(const ActorId& id);
+  void stop(const ActorId& id, StopReason reason);
+  /// What is kept of the chain of an actor that lives here, or lived.
+  Result<ChainSnapshot> snapshot(const ActorId& id, std::uint64_t from_sequence);
+  ActorInfo info(const actor::ActorCell& cell) const;
+
+  void actor_started(actor::ActorCell& cell) override;
+  void actor_ended(actor::ActorCell& cell) override;
+  void actor_released(actor::ActorCell& cell) override;
+  void actor_logged(const actor::ActorCell& cell, std::string_view line) override;
+  void link_sealed(const actor::ActorCell& cell, const SealedLink& link) override;
+
+  actor::ShardServices& services() { return services_; }
+  sched::Shard& shard() { return services_.shard; }
+  /// Any thread.
+  std::uint64_t events_recorded() const { return events_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Resident {
+    std::unique_ptr<actor::ActorCell> cell;
+    Started started;
+    /// Set while someone listens: decodes the links that follow.
+    std::unique_ptr<ChainReader> reader;
+    std::unique_ptr<ChainFileWriter> file;
+  };
+  /// What is left of an actor that has ended.
+  struct Ended {
+    ChainHead head;
+    FunctionTable functions;
+  };
+
+  Result<std::unique_ptr<ChainFileWriter>> open_chain_file(const actor::ActorSpec& spec, const ActorId& id) const;
+  void tell_events(const actor::ActorCell& cell, Resident& resident, const SealedLink& link);
+  void remember(const actor::ActorCell& cell);
+
+  RuntimeCore& core_;
+  const RuntimeOptions& options_;
+  std::unique_ptr<MemoryLog> log_;
+  NullSink no_log_;
+  actor::ShardServices services_;
+  std::unordered_map<ActorId, Resident> residents_;
+  std::unordered_map<ActorId, Ended> ended_;
+  std::vector<ActorId> ended_order_;
+  std::size_t ended_front_ = 0;
+  bool has_files_ = false;
+  std::atomic<std::uint64_t> events_{0};
+};
+
+}  // namespace theater::runtime

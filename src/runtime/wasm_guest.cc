@@ -1,0 +1,41 @@
+#include "runtime/wasm_guest.h"
+
+#include <exception>
+
+#include "actor/actor_cell.h"
+
+namespace theater::runtime {
+
+const te_outcome& WasmGuest::call(const te_call_args& args) {
+  auto outcome = instance_.call(args);
+  return outcome ? **outcome : broken(outcome.error());
+}
+
+const te_outcome& WasmGuest::resume(te_value result) {
+  auto outcome = instance_.resume(result);
+  return outcome ? **outcome : broken(outcome.error());
+}
+
+// The engine did not run the call at all, e.g. since a handler's result is no value of the function's type. The guest waits
+// for something that cannot come, so it ends like one that trapped.
+const te_outcome& WasmGuest::broken(const Error& error) {
+  broken_message_ = "the call could not be made: " + error.to_string();
+  broken_ = {};
+  broken_.status = TE_CALL_TRAPPED;
+  broken_.trap = TE_TRAP_OTHER;
+  broken_.message = actor::to_engine(as_bytes(broken_message_));
+  return broken_;
+}
+
+te_host_status call_host(void* cell, std::uint32_t import_index, te_value params, te_host_reply* reply) {
+  // No exception may cross the engine.
+  try {
+    return static_cast<actor::ActorCell*>(cell)->host_call(import_index, params, reply);
+  } catch (const std::exception&) {
+    static constexpr std::string_view kMessage = "a handler failed";
+    reply->value = {.head = actor::to_engine(as_bytes(kMessage)), .body = {}};
+    return TE_HOST_TRAP;
+  }
+}
+
+}  // namespace theater::runtime
