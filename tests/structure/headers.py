@@ -1,5 +1,9 @@
 #!/usr/bin/env python3
-"""Every header compiles alone: headers.py [project] [--cache file]. What compiled before with the same text is not compiled again."""
+"""Every header compiles alone: headers.py [project] [--cache file].
+
+A header that a built source includes before anything else compiles alone, or the build would fail; the others are compiled here. What
+compiled before with the same text is not compiled again.
+"""
 
 import argparse
 import concurrent.futures
@@ -15,17 +19,33 @@ HOST = ["g++", "-std=c++23", "-Wall", "-Wextra", "-Wno-missing-field-initializer
 HOST_FOLDERS = ["include", "src", "engine/include", "fuzz", "tests"]
 GUEST = ["clang++-19", "--target=wasm32", "-ffreestanding", "-std=c++23", "-Wall", "-Wextra", "-Werror", "-fno-exceptions", "-fno-rtti"]
 GUEST_C = ["clang-19", "--target=wasm32", "-ffreestanding", "-std=c17", "-Wall", "-Wextra", "-Werror"]
-GUEST_FOLDERS = ["sdk/c/include", "sdk/cpp/include", "sdk/c", "sdk/cpp"]
+GUEST_FOLDERS = ["sdk/c/include", "sdk/cpp/include"]
 
 # (which headers, language, compiler and flags, include folders); a header may match several.
 GROUPS = [
-    (r"^(include|src|fuzz|bench|tests)/.*\.h$", "c++", HOST, HOST_FOLDERS),
+    (r"^(include|src|fuzz|bench|tests)/(?!.*guest_support/).*\.h$", "c++", HOST, HOST_FOLDERS),
+    (r"^tests/.*guest_support/.*\.h$", "c", GUEST_C, GUEST_FOLDERS),
     (r"^engine/include/.*\.h$", "c++", HOST, HOST_FOLDERS),
     (r"^engine/include/.*\.h$", "c", ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror"], HOST_FOLDERS),
     (r"^sdk/c/.*\.h$", "c", GUEST_C, GUEST_FOLDERS),
     (r"^sdk/cpp/.*\.h(pp)?$", "c++", GUEST, GUEST_FOLDERS),
 ]
+# As seen from the sources: a header's name in an include, and how it is found.
+INCLUDE_ROOTS = ("include/", "src/", "engine/include/")
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
+
+
+def proven_by_build(project):
+    """Headers that some source of a layer, named in its CMakeLists.txt, includes first."""
+    proven = set()
+    for source in project.matching(r"^src/.*\.cc$"):
+        cmake = f"{os.path.dirname(source)}/CMakeLists.txt"
+        if cmake not in project.files() or not re.search(rf"(?<!\w){re.escape(os.path.basename(source))}\b", project.text(cmake)):
+            continue
+        first = INCLUDE.search(project.text(source))
+        if first:
+            proven.update(root + first.group(1) for root in INCLUDE_ROOTS)
+    return proven
 
 
 def closure(project, header, folders):
@@ -74,11 +94,14 @@ def check(project, cache_file=None, groups=None):
         with open(cache_file, encoding="utf-8") as stream:
             cache = set(json.load(stream))
     versions, wanted, jobs = {}, set(), {}
+    proven = proven_by_build(project)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for pattern, language, base, folders in groups or GROUPS:
             existing = [folder for folder in folders if os.path.isdir(project.path(folder))]
             command = base + [word for folder in existing for word in ("-I", project.path(folder))]
             for header in project.matching(pattern):
+                if header in proven and language == "c++":
+                    continue
                 key = digest(project, header, command, existing, version_of(command[0], versions))
                 wanted.add(key)
                 if key not in cache:
@@ -98,4 +121,4 @@ if __name__ == "__main__":
     parser.add_argument("--cache")
     arguments = parser.parse_args()
     found, headers, compiled = check(Project(arguments.project), arguments.cache)
-    report(found, f"{headers} headers compile alone ({compiled} compiled now)")
+    report(found, f"{headers} headers that no source includes first compile alone ({compiled} compiled now)")

@@ -109,6 +109,16 @@ class Checks(unittest.TestCase):
         self.assert_finds(found, "src/base/bad.h: does not compile alone")
         self.assertEqual(count, 2)
 
+    def test_a_header_that_a_built_source_includes_first_is_left_to_the_build(self):
+        project = self.project({
+            "src/base/a.h": "broken;\n", "src/base/a.cc": '#include "base/a.h"\n',
+            "src/base/b.h": "broken;\n", "src/base/b.cc": '#include <string>\n#include "base/b.h"\n',
+            "src/base/c.h": "broken;\n", "src/base/c.cc": '#include "base/c.h"\n',
+            "src/base/CMakeLists.txt": "theater_library(base SOURCES a.cc b.cc)\n",
+        })
+        found, _, _ = headers.check(project)
+        self.assert_finds(found, "src/base/b.h", "src/base/c.h")
+
     def test_a_header_is_compiled_again_only_when_something_it_includes_changed(self):
         project = self.project({"src/base/a.h": '#pragma once\n#include "base/b.h"\n', "src/base/b.h": "#pragma once\n"})
         cache = project.path("cache.json")
