@@ -51,12 +51,9 @@ Number get_little_endian(const std::uint8_t* in) {
 
 std::uint64_t content_bytes_max(ChainFileRecord::Type type) {
   switch (type) {
-    case ChainFileRecord::Type::kLink:
-      return chain::kLinkBytesMax;
-    case ChainFileRecord::Type::kPayload:
-      return kPayloadBytesMax;
-    case ChainFileRecord::Type::kClosed:
-      return kClosedBytes;
+    case ChainFileRecord::Type::kLink: return chain::kLinkBytesMax;
+    case ChainFileRecord::Type::kPayload: return kPayloadBytesMax;
+    case ChainFileRecord::Type::kClosed: return kClosedBytes;
   }
   return 0;
 }

@@ -52,76 +52,50 @@ std::vector<std::string> names_of(chain::NameList list) {
 
 std::string_view to_string(EventKind kind) {
   switch (kind) {
-    case EventKind::kStarted:
-      return "started";
-    case EventKind::kCall:
-      return "call";
-    case EventKind::kHostCall:
-      return "host-call";
-    case EventKind::kHostCallBegin:
-      return "host-call-begin";
-    case EventKind::kHostCallEnd:
-      return "host-call-end";
-    case EventKind::kReturned:
-      return "returned";
-    case EventKind::kFailed:
-      return "failed";
-    case EventKind::kStopped:
-      return "stopped";
-    case EventKind::kNote:
-      return "note";
+    case EventKind::kStarted: return "started";
+    case EventKind::kCall: return "call";
+    case EventKind::kHostCall: return "host-call";
+    case EventKind::kHostCallBegin: return "host-call-begin";
+    case EventKind::kHostCallEnd: return "host-call-end";
+    case EventKind::kReturned: return "returned";
+    case EventKind::kFailed: return "failed";
+    case EventKind::kStopped: return "stopped";
+    case EventKind::kNote: return "note";
   }
   return "unknown";
 }
 
 std::string_view to_string(StartReason reason) {
   switch (reason) {
-    case StartReason::kSpawned:
-      return "spawned";
-    case StartReason::kRestarted:
-      return "restarted";
-    case StartReason::kUpdated:
-      return "updated";
-    case StartReason::kResumed:
-      return "resumed";
-    case StartReason::kForked:
-      return "forked";
+    case StartReason::kSpawned: return "spawned";
+    case StartReason::kRestarted: return "restarted";
+    case StartReason::kUpdated: return "updated";
+    case StartReason::kResumed: return "resumed";
+    case StartReason::kForked: return "forked";
   }
   return "unknown";
 }
 
 std::string_view to_string(FailureReason reason) {
   switch (reason) {
-    case FailureReason::kGuestError:
-      return "guest-error";
-    case FailureReason::kTrapped:
-      return "trapped";
-    case FailureReason::kOutOfFuel:
-      return "out-of-fuel";
-    case FailureReason::kTimedOut:
-      return "timed-out";
-    case FailureReason::kStopped:
-      return "stopped";
-    case FailureReason::kHostError:
-      return "host-error";
+    case FailureReason::kGuestError: return "guest-error";
+    case FailureReason::kTrapped: return "trapped";
+    case FailureReason::kOutOfFuel: return "out-of-fuel";
+    case FailureReason::kTimedOut: return "timed-out";
+    case FailureReason::kStopped: return "stopped";
+    case FailureReason::kHostError: return "host-error";
   }
   return "unknown";
 }
 
 std::string_view to_string(StopReason reason) {
   switch (reason) {
-    case StopReason::kRequested:
-      return "requested";
-    case StopReason::kShutdown:
-      return "shutdown";
-    case StopReason::kFailed:
-      return "failed";
-    case StopReason::kParent:
-      return "parent-ended";
-    case StopReason::kRuntimeEnded:
-      return "runtime-ended";
-    case StopReason::kTerminated:
-      return "terminated";
+    case StopReason::kRequested: return "requested";
+    case StopReason::kShutdown: return "shutdown";
+    case StopReason::kFailed: return "failed";
+    case StopReason::kParent: return "parent-ended";
+    case StopReason::kRuntimeEnded: return "runtime-ended";
+    case StopReason::kTerminated: return "terminated";
   }
   return "unknown";
 }

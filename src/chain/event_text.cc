@@ -95,12 +95,9 @@ std::string function_or(const Event& event, std::string_view otherwise) {
 
 std::string describe_state(const EventState& state) {
   switch (state.form) {
-    case EventState::Form::kUnchanged:
-      return "state unchanged";
-    case EventState::Form::kNone:
-      return "no state";
-    case EventState::Form::kInline:
-      return "state " + std::to_string(state.size) + " bytes";
+    case EventState::Form::kUnchanged: return "state unchanged";
+    case EventState::Form::kNone: return "no state";
+    case EventState::Form::kInline: return "state " + std::to_string(state.size) + " bytes";
     case EventState::Form::kDigest:
       return "state " + std::to_string(state.size) + " bytes " + short_digest(state.digest.value_or(Digest{}));
   }
@@ -109,6 +106,10 @@ std::string describe_state(const EventState& state) {
 
 std::string describe_within(const Event& event, std::size_t max_bytes) {
   const auto arguments = [&] { return "(" + preview(event.params, max_bytes) + ")"; };
+  const auto result = [&] {
+    const std::string text = preview(event.result, max_bytes);
+    return text.empty() ? text : " = " + text;
+  };
   const auto message = [&] {
     return event.message.empty() ? std::string() : ": " + printable(as_bytes(event.message), max_bytes);
   };
@@ -121,22 +122,17 @@ std::string describe_within(const Event& event, std::size_t max_bytes) {
       if (!event.cause) return text;
       return text + " from " + short_id(event.cause->actor) + "#" + std::to_string(event.cause->sequence);
     }
-    case EventKind::kHostCall:
-      return function_or(event, "?") + arguments() + " = " + preview(event.result, max_bytes);
-    case EventKind::kHostCallBegin:
-      return function_or(event, "?") + arguments() + " waits";
-    case EventKind::kHostCallEnd:
-      return function_or(event, "host call") + " = " + preview(event.result, max_bytes);
-    case EventKind::kReturned: {
-      const std::string result = preview(event.result, max_bytes);
-      return function_or(event, "call") + (result.empty() ? "" : " = " + result) + ", " + describe_state(event.state);
-    }
+    case EventKind::kHostCall: return function_or(event, "?") + arguments() + result();
+    case EventKind::kHostCallBegin: return function_or(event, "?") + arguments() + " waits";
+    case EventKind::kHostCallEnd: return function_or(event, "host call") + result();
+    case EventKind::kReturned: return function_or(event, "call") + result() + ", " + describe_state(event.state);
     case EventKind::kFailed:
       return function_or(event, "call") + " " + std::string(to_string(event.failure)) + message();
-    case EventKind::kStopped:
-      return std::string(to_string(event.stop)) + message();
-    case EventKind::kNote:
-      return printable(as_bytes(event.note_type), max_bytes) + " " + preview(event.note, max_bytes);
+    case EventKind::kStopped: return std::string(to_string(event.stop)) + message();
+    case EventKind::kNote: {
+      const std::string data = preview(event.note, max_bytes);
+      return printable(as_bytes(event.note_type), max_bytes) + (data.empty() ? "" : " " + data);
+    }
   }
   return {};
 }
@@ -155,14 +151,10 @@ Json json_of(const EventValue& value) {
 
 Json json_of(const EventState& state) {
   switch (state.form) {
-    case EventState::Form::kUnchanged:
-      return "unchanged";
-    case EventState::Form::kNone:
-      return nullptr;
-    case EventState::Form::kInline:
-      return {{"size", state.size}, {"hex", to_hex(state.bytes.value_or(Bytes()))}};
-    case EventState::Form::kDigest:
-      return {{"size", state.size}, {"sha256", to_hex(state.digest.value_or(Digest{}))}};
+    case EventState::Form::kUnchanged: return "unchanged";
+    case EventState::Form::kNone: return nullptr;
+    case EventState::Form::kInline: return {{"size", state.size}, {"hex", to_hex(state.bytes.value_or(Bytes()))}};
+    case EventState::Form::kDigest: return {{"size", state.size}, {"sha256", to_hex(state.digest.value_or(Digest{}))}};
   }
   return nullptr;
 }
@@ -205,8 +197,7 @@ void add_lifecycle_fields(Json& json, const Event& event) {
       json["type"] = event.note_type;
       json["data"] = json_of(event.note);
       return;
-    default:
-      return;
+    default: return;
   }
 }
 
@@ -236,23 +227,15 @@ std::string preview(const EventValue& value, std::size_t max_bytes) {
 
 std::string event_type(const Event& event) {
   switch (event.kind) {
-    case EventKind::kStarted:
-      return "actor.started";
-    case EventKind::kStopped:
-      return "actor.stopped";
-    case EventKind::kNote:
-      return event.note_type;
+    case EventKind::kStarted: return "actor.started";
+    case EventKind::kStopped: return "actor.stopped";
+    case EventKind::kNote: return event.note_type;
     case EventKind::kCall:
-    case EventKind::kHostCall:
-      return event.function;
-    case EventKind::kHostCallBegin:
-      return event.function + ".begin";
-    case EventKind::kHostCallEnd:
-      return (event.function.empty() ? "host-call" : event.function) + ".end";
-    case EventKind::kReturned:
-      return (event.function.empty() ? "call" : event.function) + ".returned";
-    case EventKind::kFailed:
-      return (event.function.empty() ? "call" : event.function) + ".failed";
+    case EventKind::kHostCall: return event.function;
+    case EventKind::kHostCallBegin: return event.function + ".begin";
+    case EventKind::kHostCallEnd: return (event.function.empty() ? "host-call" : event.function) + ".end";
+    case EventKind::kReturned: return (event.function.empty() ? "call" : event.function) + ".returned";
+    case EventKind::kFailed: return (event.function.empty() ? "call" : event.function) + ".failed";
   }
   return "unknown";
 }
@@ -263,20 +246,15 @@ std::string describe(const Event& event) {
 
 Bytes event_data(const Event& event) {
   switch (event.kind) {
-    case EventKind::kStarted:
-      return to_bytes(event.name);
+    case EventKind::kStarted: return to_bytes(event.name);
     case EventKind::kCall:
     case EventKind::kHostCall:
-    case EventKind::kHostCallBegin:
-      return content_of(event.params);
+    case EventKind::kHostCallBegin: return content_of(event.params);
     case EventKind::kHostCallEnd:
-    case EventKind::kReturned:
-      return content_of(event.result);
+    case EventKind::kReturned: return content_of(event.result);
     case EventKind::kFailed:
-    case EventKind::kStopped:
-      return to_bytes(event.message);
-    case EventKind::kNote:
-      return content_of(event.note);
+    case EventKind::kStopped: return to_bytes(event.message);
+    case EventKind::kNote: return content_of(event.note);
   }
   return {};
 }

@@ -199,24 +199,15 @@ void read_as(Input& in, EventBody& body) {
 
 void read_body(Input& in, std::uint8_t kind, EventBody& body) {
   switch (static_cast<EventKind>(kind)) {
-    case EventKind::kStarted:
-      return read_as<StartedView>(in, body);
-    case EventKind::kCall:
-      return read_as<CallView>(in, body);
-    case EventKind::kHostCall:
-      return read_as<HostCallView>(in, body);
-    case EventKind::kHostCallBegin:
-      return read_as<HostCallBeginView>(in, body);
-    case EventKind::kHostCallEnd:
-      return read_as<HostCallEndView>(in, body);
-    case EventKind::kReturned:
-      return read_as<ReturnedView>(in, body);
-    case EventKind::kFailed:
-      return read_as<FailedView>(in, body);
-    case EventKind::kStopped:
-      return read_as<StoppedView>(in, body);
-    case EventKind::kNote:
-      return read_as<NoteView>(in, body);
+    case EventKind::kStarted: return read_as<StartedView>(in, body);
+    case EventKind::kCall: return read_as<CallView>(in, body);
+    case EventKind::kHostCall: return read_as<HostCallView>(in, body);
+    case EventKind::kHostCallBegin: return read_as<HostCallBeginView>(in, body);
+    case EventKind::kHostCallEnd: return read_as<HostCallEndView>(in, body);
+    case EventKind::kReturned: return read_as<ReturnedView>(in, body);
+    case EventKind::kFailed: return read_as<FailedView>(in, body);
+    case EventKind::kStopped: return read_as<StoppedView>(in, body);
+    case EventKind::kNote: return read_as<NoteView>(in, body);
   }
   in.fail("an unknown kind of event (made by a newer version?)");
 }

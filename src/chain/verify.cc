@@ -23,10 +23,10 @@ std::size_t ChainVerifier::DigestHash::operator()(const Digest& digest) const {
   return value;
 }
 
-Digest ChainVerifier::provide_payload(ByteView content) {
-  const Digest digest = sha256(content);
-  payload_sizes_.insert_or_assign(digest, content.size());
-  return digest;
+bool ChainVerifier::provide_payload(ByteView content, const Digest& stored_digest) {
+  const bool is_true = sha256(content) == stored_digest;
+  payload_sizes_.insert_or_assign(stored_digest, is_true ? std::optional<std::uint64_t>(content.size()) : std::nullopt);
+  return is_true;
 }
 
 bool ChainVerifier::fault(std::uint64_t sequence, std::string what) {
@@ -135,8 +135,7 @@ const char* ChainVerifier::check_order(EventKind kind, bool is_resumption) {
     case EventKind::kStopped:
       phase_ = Phase::kStopped;
       return before == Phase::kIdle || is_unknown ? nullptr : "stopped without the end of its call";
-    case EventKind::kNote:
-      return nullptr;
+    case EventKind::kNote: return nullptr;
   }
   return "an unknown kind of event";
 }
@@ -165,7 +164,9 @@ const char* ChainVerifier::check_values(const EventView& event) {
     const auto found = payload_sizes_.find(wanted);
     if (found == payload_sizes_.end()) {
       ++report_.payloads_missing;
-    } else if (found->second != size) {
+    } else if (!found->second) {
+      what = "the content of a large value was changed: it does not have its digest";
+    } else if (*found->second != size) {
       what = "a large value has another length than its content";
     } else {
       ++report_.payloads_checked;
@@ -196,11 +197,16 @@ VerifyReport verify(const ChainSnapshot& snapshot, VerifyExpectation expectation
     expectation.first_sequence = snapshot.links.front().first_sequence;
   }
   ChainVerifier verifier(std::move(expectation));
-  for (const RecordedPayload& payload : snapshot.payloads) verifier.provide_payload(payload.content.view());
+  bool all_true = true;
+  for (const RecordedPayload& payload : snapshot.payloads) {
+    all_true &= verifier.provide_payload(payload.content.view(), payload.digest);
+  }
   for (const ChainSnapshot::Link& link : snapshot.links) {
     if (!verifier.link(snapshot.link_bytes(link), &link.hash)) break;
   }
-  return verifier.finish();
+  if (all_true) return verifier.finish();
+  // Reached only when no event names the changed content.
+  return verifier.finish("the content of a large value does not have its digest");
 }
 
 namespace {
@@ -216,10 +222,8 @@ std::optional<std::string> check_record(const ChainFileRecord& record, ChainVeri
       return std::nullopt;
     case ChainFileRecord::Type::kPayload:
       if (++pending_payloads > kPayloadsPerLinkMax) return "more large values than one link can name";
-      if (verifier.provide_payload(record.bytes) != record.digest) {
-        return "a large value was changed: its content does not have its digest";
-      }
-      return std::nullopt;
+      if (verifier.provide_payload(record.bytes, record.digest)) return std::nullopt;
+      return "a large value was changed: its content does not have its digest";
     case ChainFileRecord::Type::kClosed: {
       const VerifyReport& report = verifier.report();
       const std::uint64_t next = report.events == 0 ? 0 : report.last_sequence + 1;

@@ -59,8 +59,9 @@ class ChainVerifier {
  public:
   explicit ChainVerifier(VerifyExpectation expectation = {}) : expectation_(std::move(expectation)) {}
 
-  /// Content of a large value; to be given before the link that names it. Any content may be given, it is hashed here.
-  Digest provide_payload(ByteView content);
+  /// Content of a large value with the digest stored beside it; to be given before the link that names it. False: the
+  /// content does not have that digest; the event that names it will be at fault.
+  bool provide_payload(ByteView content, const Digest& stored_digest);
   /// Forget what was provided; what comes later no longer finds it.
   void forget_payloads() { payload_sizes_.clear(); }
 
@@ -96,7 +97,8 @@ class ChainVerifier {
   struct DigestHash {
     std::size_t operator()(const Digest& digest) const;
   };
-  std::unordered_map<Digest, std::uint64_t, DigestHash> payload_sizes_;
+  /// None: the content was changed.
+  std::unordered_map<Digest, std::optional<std::uint64_t>, DigestHash> payload_sizes_;
 };
 
 /// Verifies a snapshot against its own head (and the expectation's, where that says more).
