@@ -1,6 +1,5 @@
 /// What the host calls in a C actor: takes each call's flat parameters apart, calls the actor's function, and lays the
 /// result out as the component model wants it.
-#define THEATER_NO_EXPORTS
 #include "theater.h"
 
 const char theater_exports = 0;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THEATER_NO_EXPORTS
 #include "theater.h"
 
 enum { kHeaderBytes = 8, kSmallClasses = 8, kClasses = kSmallClasses + 4 * (31 - 7), kPageBytes = 65536 };

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THEATER_NO_EXPORTS
 #include "theater.h"
 
 extern char __heap_base;

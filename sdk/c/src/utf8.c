@@ -1,4 +1,3 @@
-#define THEATER_NO_EXPORTS
 #include "theater.h"
 
 /// Bytes of the well-formed UTF-8 sequence at `text`, 0 when there is none (overlong forms and surrogates are none).
