@@ -26,7 +26,9 @@ void Diagnostics::report(Position position, std::string message) {
     ++more_;
     return;
   }
-  entries_.push_back({position, std::move(message)});
+  const auto after = std::upper_bound(entries_.begin(), entries_.end(), position,
+                                      [](Position place, const Entry& entry) { return place < entry.position; });
+  entries_.insert(after, {position, std::move(message)});
 }
 
 Position Diagnostics::as_given(Position filled) const {
@@ -50,11 +52,8 @@ bool Diagnostics::was_filled(std::uint32_t first_line, std::uint32_t last_line) 
 }
 
 Error Diagnostics::to_error() const {
-  std::vector<Entry> entries = entries_;
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const Entry& a, const Entry& b) { return a.position < b.position; });
   std::string text;
-  for (const Entry& entry : entries) {
+  for (const Entry& entry : entries_) {
     if (!text.empty()) text += '\n';
     text += source_name_ + ':' + std::to_string(entry.position.line) + ':' + std::to_string(entry.position.column) +
             ": " + entry.message;

@@ -57,6 +57,7 @@ class Diagnostics {
 
   std::string source_name_;
   std::vector<Replacement> replacements_;
+  /// In the order of the text.
   std::vector<Entry> entries_;
   std::size_t more_ = 0;
 };

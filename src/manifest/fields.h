@@ -1,7 +1,5 @@
 #pragma once
 
-#include <toml++/toml.h>
-
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "manifest/diagnostics.h"
+#include "manifest/toml.h"
 #include "theater/manifest.h"
 
 namespace theater {

@@ -48,6 +48,26 @@ Position end_of(std::string_view text) {
           1 + count_characters(text.substr(line_start))};
 }
 
+bool asserts(std::string_view text) {
+  try {
+    static_cast<void>(toml::parse(text));
+  } catch (const TomlAssertionFailed&) {
+    return true;
+  } catch (const toml::parse_error&) {
+  }
+  return false;
+}
+
+/// The line that makes the parser assert. It reads from the front, so that all texts that reach behind this line do.
+std::uint32_t first_asserting_line(std::string_view text) {
+  std::vector<std::size_t> ends;
+  for (std::size_t end = text.find('\n'); end != std::string_view::npos; end = text.find('\n', end + 1))
+    ends.push_back(end + 1);
+  const auto line =
+      std::partition_point(ends.begin(), ends.end(), [&](std::size_t end) { return !asserts(text.substr(0, end)); });
+  return static_cast<std::uint32_t>(1 + (line - ends.begin()));
+}
+
 /// Reads one manifest. Made for one text and thrown away.
 class ManifestReader {
  public:
@@ -104,6 +124,9 @@ class ManifestReader {
     } catch (const toml::parse_error& error) {
       diagnostics_.report_filled(position_of(error.source()),
                                  printable(as_bytes(error.description()), 200) + slips::syntax_hint(filled));
+      return std::nullopt;
+    } catch (const TomlAssertionFailed&) {
+      diagnostics_.report_filled({first_asserting_line(filled), 1}, "this is not TOML" + slips::syntax_hint(filled));
       return std::nullopt;
     }
   }

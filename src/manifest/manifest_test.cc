@@ -586,6 +586,8 @@ TEST(Manifest, hostile_text_is_refused_and_harms_nobody) {
   EXPECT_THAT(error("a = 1\n\n  \xc3"), HasSubstr("m.toml:3:3: this is not UTF-8"));
   EXPECT_THAT(error("name = \"a\0b\""s), StartsWith("m.toml:1:"));
   EXPECT_THAT(error("\0"s), StartsWith("m.toml:1:1: "));
+  EXPECT_EQ(error("a = 1\n[[[a]]]\nb = 2"), "m.toml:2:1: this is not TOML");
+  EXPECT_EQ(error("a = 1\n\n[.a]"), "m.toml:3:1: this is not TOML");
   EXPECT_THAT(error("x = " + std::string(100'000, '[')), StartsWith("m.toml:1:"));
   EXPECT_THAT(error("x = " + std::string(100'000, '[') + std::string(100'000, ']')), StartsWith("m.toml:1:"));
   std::string tables = "x = ";
