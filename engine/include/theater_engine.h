@@ -71,8 +71,8 @@ te_bytes te_version(void);
 typedef struct {
   bool pooling;                  ///< preallocated slots; otherwise on demand
   uint32_t pool_instances;       ///< slots for component instances, and memories, when pooling
-  uint32_t pool_stacks;          ///< fibers' stacks when pooling
-  uint64_t pool_memory_bytes;    ///< the largest memory a pooled instance may have
+  uint32_t pool_stacks;          ///< fibers' stacks when pooling; each takes two memory mappings from the start
+  uint64_t pool_memory_bytes;    ///< the largest memory a pooled instance may have; otherwise what to reserve, 0: as much as is best
   bool memory_copy_on_write;     ///< initialise memories by mapping: one more mapping an instance
   bool fuel;                     ///< compile code that counts fuel
   uint64_t stack_bytes;          ///< the guest's stack; deeper recursion traps

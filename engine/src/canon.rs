@@ -115,7 +115,7 @@ impl<'a> Cursor<'a> {
         let mut last = first;
         while last & 0x80 != 0 {
             last = self.byte()?;
-            if shift >= bits || (bits - shift < 7 && last & 0x7f >> (bits - shift) != 0) {
+            if shift >= bits || (bits - shift < 7 && (last & 0x7f) >> (bits - shift) != 0) {
                 return Err(Malformed::Integer);
             }
             value |= u64::from(last & 0x7f) << shift;

@@ -44,6 +44,8 @@ pub fn new_engine(wanted: &TeEngineConfig) -> Outcome<Engine> {
         .parallel_compilation(wanted.parallel_compilation);
     if wanted.pooling {
         pool(&mut config, wanted)?;
+    } else if wanted.pool_memory_bytes != 0 {
+        config.memory_reservation(wanted.pool_memory_bytes.next_multiple_of(64 << 10)).memory_guard_size(GUARD_BYTES);
     }
     Engine::new(&config).map_err(|e| Failure::caused(TeStatus::Resources, &e))
 }

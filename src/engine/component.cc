@@ -105,8 +105,9 @@ std::string describe_result(const ValueType& type) {
   const std::optional<ValueType>& ok = type.members[0].type;
   const std::optional<ValueType>& error = type.members[1].type;
   if (!ok && !error) return "result";
-  std::string text = "result<" + (ok ? to_string(*ok) : std::string("_"));
-  if (error) text += ", " + to_string(*error);
+  std::string text = "result<";
+  text += ok ? to_string(*ok) : "_";
+  if (error) text.append(", ").append(to_string(*error));
   return text + ">";
 }
 
@@ -126,9 +127,9 @@ std::string to_string(const ValueType& type) {
     if (!named) {
       text += to_string(*member.type);
     } else if (type.kind == Kind::kRecord) {
-      text += ": " + to_string(*member.type);
+      text.append(": ").append(to_string(*member.type));
     } else {
-      text += "(" + to_string(*member.type) + ")";
+      text.append("(").append(to_string(*member.type)).append(")");
     }
   }
   return text + (named ? " }" : ">");

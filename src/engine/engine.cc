@@ -16,6 +16,8 @@ constexpr std::uint64_t kDefaultMappings = 65'530;
 /// Mappings left to everything that is no instance: code, heap, threads, files.
 constexpr std::uint64_t kOtherMappings = 6'000;
 constexpr std::uint64_t kFullMemoryBytes = 4ull << 30;
+/// Reserved for a memory on demand when address space is scarce; a memory that grows beyond moves.
+constexpr std::uint64_t kSmallMemoryBytes = 1ull << 20;
 /// As many 4 GiB reservations fit into what a process may address, with room for everything else.
 constexpr std::uint64_t kFullMemorySlots = 24'000;
 
@@ -38,9 +40,24 @@ Machine look_at_machine() {
 /// Without copy-on-write a pooled memory splits the pool's mapping in two, with it in three.
 std::uint64_t mappings_per_instance(const EngineOptions& options) { return options.memory_copy_on_write ? 3 : 2; }
 
-std::uint32_t slots_for(const EngineOptions& options, const Machine& machine) {
-  const std::uint64_t usable = machine.mappings > 2 * kOtherMappings ? machine.mappings - kOtherMappings : machine.mappings / 2;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(options.instances, usable / mappings_per_instance(options)));
+/// A stack and its guard page, both mapped when the pool is made.
+constexpr std::uint64_t kMappingsPerStack = 2;
+
+struct Slots {
+  std::uint32_t instances;
+  std::uint32_t stacks;
+};
+
+Slots slots_for(const EngineOptions& options, const Machine& machine) {
+  std::uint64_t left = machine.mappings > 2 * kOtherMappings ? machine.mappings - kOtherMappings : machine.mappings / 2;
+  const std::uint64_t each = mappings_per_instance(options);
+  Slots slots{};
+  // A quarter is left to stacks, however many instances are wanted.
+  slots.instances = static_cast<std::uint32_t>(std::min<std::uint64_t>(options.instances, left * 3 / 4 / each));
+  left -= slots.instances * each;
+  slots.stacks = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>({options.stacks, slots.instances, left / kMappingsPerStack}));
+  return slots;
 }
 
 te_engine_config config_of(const EngineOptions& options) {
@@ -54,11 +71,11 @@ te_engine_config config_of(const EngineOptions& options) {
           .parallel_compilation = options.parallel_compilation};
 }
 
-te_engine_config pooling_config(const EngineOptions& options, std::uint32_t slots, std::uint64_t memory_bytes) {
+te_engine_config pooling_config(const EngineOptions& options, const Slots& slots, std::uint64_t memory_bytes) {
   te_engine_config config = config_of(options);
   config.pooling = true;
-  config.pool_instances = slots;
-  config.pool_stacks = slots;
+  config.pool_instances = slots.instances;
+  config.pool_stacks = slots.stacks;
   config.pool_memory_bytes = memory_bytes;
   return config;
 }
@@ -83,46 +100,54 @@ std::string against_pooling(const Machine& machine, std::uint32_t slots, std::ui
   return {};
 }
 
+std::string describe_pool(const EngineOptions& options, const Machine& machine, const te_engine_config& config) {
+  std::string text = "pooling: " + std::to_string(config.pool_instances) + " instance slots, " +
+                     std::to_string(config.pool_stacks) + " stacks for calls that wait, memories up to " +
+                     mebibytes(config.pool_memory_bytes);
+  if (config.pool_instances < options.instances) {
+    text += " (" + std::to_string(options.instances) + " instances were wanted: raise vm.max_map_count, now " +
+            std::to_string(machine.mappings) + ")";
+  }
+  return text;
+}
+
 }  // namespace
 
-Engine::Engine(te_engine* raw, std::string description, bool pooling, std::uint32_t max_instances, bool counts_fuel)
+Engine::Engine(te_engine* raw, const te_engine_config& config, std::string description)
     : raw_(raw),
       description_(std::move(description)),
-      pooling_(pooling),
-      max_instances_(max_instances),
-      counts_fuel_(counts_fuel) {}
+      pooling_(config.pooling),
+      max_instances_(config.pool_instances),
+      max_stacks_(config.pool_stacks),
+      counts_fuel_(config.fuel) {}
 
 Engine::~Engine() { te_engine_free(raw_); }
 
 Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options) {
   const Machine machine = look_at_machine();
-  const std::uint32_t slots = slots_for(options, machine);
+  const Slots slots = slots_for(options, machine);
   std::string reason = "asked for";
   if (options.allocation != Allocation::kOnDemand) {
-    const std::uint64_t first = slots <= kFullMemorySlots ? kFullMemoryBytes : options.memory_bytes;
+    const std::uint64_t first = slots.instances <= kFullMemorySlots ? kFullMemoryBytes : options.memory_bytes;
     for (const std::uint64_t memory_bytes : {first, options.memory_bytes}) {
-      reason = against_pooling(machine, slots, memory_bytes);
+      reason = against_pooling(machine, slots.instances, memory_bytes);
       if (!reason.empty()) continue;
-      auto raw = make(pooling_config(options, slots, memory_bytes));
+      const te_engine_config config = pooling_config(options, slots, memory_bytes);
+      auto raw = make(config);
       if (!raw) {
         reason = "pooling failed: " + raw.error().message();
         continue;
       }
-      std::string text = "pooling: " + std::to_string(slots) + " instance slots, memories up to " + mebibytes(memory_bytes);
-      if (slots < options.instances) {
-        text += " (" + std::to_string(options.instances) + " were wanted: raise vm.max_map_count, now " +
-                std::to_string(machine.mappings) + ")";
-      }
-      return std::unique_ptr<Engine>(new Engine(*raw, std::move(text), true, slots, options.fuel));
+      return std::unique_ptr<Engine>(new Engine(*raw, config, describe_pool(options, machine, config)));
     }
     if (options.allocation == Allocation::kPooling) return fail(ErrorCode::kResourceExhausted, reason);
   }
   te_engine_config config = config_of(options);
   // 4 GiB for each memory would use up a limited address space at once.
-  if (machine.address_space_bytes != UINT64_MAX) config.pool_memory_bytes = 1u << 20;
+  if (machine.address_space_bytes != UINT64_MAX) config.pool_memory_bytes = kSmallMemoryBytes;
   auto raw = make(config);
   if (!raw) return std::unexpected(std::move(raw).error());
-  return std::unique_ptr<Engine>(new Engine(*raw, "allocation on demand: " + reason, false, 0, options.fuel));
+  return std::unique_ptr<Engine>(new Engine(*raw, config, "allocation on demand: " + reason));
 }
 
 std::string Engine::compatibility() const { return take_text(te_engine_compatibility(raw_)); }

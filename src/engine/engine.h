@@ -20,6 +20,9 @@ struct EngineOptions {
   Allocation allocation = Allocation::kAutomatic;
   /// Slots to reserve when pooling; fewer if the machine's mapping limit does not allow as many.
   std::uint32_t instances = 20'000;
+  /// Stacks for calls that may suspend, each kept by its instance for good; fewer if the machine's mapping limit does
+  /// not allow as many beside the instances.
+  std::uint32_t stacks = 20'000;
   /// Address space for one memory where the 4 GiB that need no bounds checks cannot be had.
   std::uint64_t memory_bytes = 256ull << 20;
   /// Initialise memories by mapping the component's data: saves copying it, costs one mapping an instance.
@@ -48,6 +51,7 @@ class Engine final {
   bool pooling() const { return pooling_; }
   /// Slots when pooling; 0: bounded by the machine only.
   std::uint32_t max_instances() const { return max_instances_; }
+  std::uint32_t max_stacks() const { return max_stacks_; }
   /// Whether compiled code counts fuel.
   bool counts_fuel() const { return counts_fuel_; }
 
@@ -60,12 +64,13 @@ class Engine final {
   const te_engine* raw() const { return raw_; }
 
  private:
-  Engine(te_engine* raw, std::string description, bool pooling, std::uint32_t max_instances, bool counts_fuel);
+  Engine(te_engine* raw, const te_engine_config& config, std::string description);
 
   te_engine* raw_;
   std::string description_;
   bool pooling_;
   std::uint32_t max_instances_;
+  std::uint32_t max_stacks_;
   bool counts_fuel_;
 };
 
