@@ -34,6 +34,8 @@ inline void append(Bytes& to, ByteView what) { to.insert(to.end(), what.begin(),
 
 /// Lower-case hexadecimal.
 std::string to_hex(ByteView bytes);
+/// Reads exactly out.size() bytes of hexadecimal, in either case.
+bool parse_hex(std::string_view text, std::span<std::uint8_t> out);
 
 /// Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
 bool is_utf8(ByteView bytes);

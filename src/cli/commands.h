@@ -1,0 +1,27 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "cli/output.h"
+
+namespace theater::cli {
+
+/// What every command is given.
+struct Context {
+  Output& output;
+  /// Global --json: machine-readable output.
+  bool json = false;
+  /// Global --verbose.
+  bool verbose = false;
+  /// Set by the command that ran.
+  int exit_code = kExitOk;
+};
+
+// Each adds one command to the program; its callback runs it and sets the exit code.
+void add_run_command(CLI::App& app, Context& context);
+void add_build_command(CLI::App& app, Context& context);
+void add_verify_command(CLI::App& app, Context& context);
+void add_bench_command(CLI::App& app, Context& context);
+
+}  // namespace theater::cli

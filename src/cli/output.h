@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace theater::cli {
+
+/// What programs exit with.
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitInterrupted = 130;
+
+/// Whole lines on standard output and standard error, from any thread, with colours on a terminal only.
+class Output {
+ public:
+  explicit Output(bool colors);
+  /// Colours when standard output is a terminal and neither NO_COLOR nor THEATER_COLORS=never says otherwise.
+  static bool wants_colors();
+
+  void line(std::string_view text);
+  void error_line(std::string_view text);
+
+  std::string bold(std::string_view text) const { return styled("1", text); }
+  std::string dim(std::string_view text) const { return styled("2", text); }
+  std::string good(std::string_view text) const { return styled("32", text); }
+  std::string bad(std::string_view text) const { return styled("31", text); }
+  /// One of six colours, always the same for the same text, so that an eye can follow one actor.
+  std::string hashed(std::string_view text) const;
+
+ private:
+  std::string styled(std::string_view code, std::string_view text) const;
+
+  const bool colors_;
+  std::mutex mutex_;
+};
+
+/// "12:34:56.789" of a wall clock time, UTC.
+std::string clock_time(std::uint64_t time_ns);
+/// "1,234,567".
+std::string grouped(std::uint64_t number);
+/// "12.3 MiB".
+std::string byte_size(std::uint64_t bytes);
+
+}  // namespace theater::cli

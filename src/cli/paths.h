@@ -1,0 +1,14 @@
+#pragma once
+
+#include <filesystem>
+
+namespace theater::cli {
+
+/// THEATER_HOME, or ~/.theater.
+std::filesystem::path home_directory();
+/// Where compiled components are kept.
+std::filesystem::path code_cache_directory();
+/// Where chains of actors with save_chain = true go unless a command says otherwise.
+std::filesystem::path chains_directory();
+
+}  // namespace theater::cli
