@@ -228,7 +228,7 @@ typedef struct {
   uint64_t hash;
   theater_view type;
   struct {
-    uint32_t present;
+    bool present;
     uint64_t value;
   } parent;
   theater_view data;
