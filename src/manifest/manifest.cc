@@ -132,7 +132,7 @@ class ManifestReader {
   }
 
   void read_top_level(const toml::table& table) {
-    const TableContext context{"the top level", top_level_tables(),
+    const TableContext context{"the manifest", top_level_tables(),
                                [](std::string_view key) { return slips::top_level_hint(key); }};
     const ConfigFields fields = read_fields(table, top_level_schema(), context, diagnostics_);
     manifest_.name = field_or<std::string>(fields, "name");

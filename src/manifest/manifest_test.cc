@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 #include "base/limits.h"
@@ -303,27 +304,27 @@ TEST(Manifest, a_users_own_handler_has_its_own_fields) {
 
 TEST(Manifest, an_unknown_key_of_the_top_level_names_its_place_and_the_nearest) {
   EXPECT_EQ(error_with("sav_chain = true"),
-            "m.toml:3:1: unknown key \"sav_chain\" in the top level; did you mean \"save_chain\"?");
+            "m.toml:3:1: unknown key \"sav_chain\" in the manifest; did you mean \"save_chain\"?");
   EXPECT_EQ(error_with("\n\n  Version = \"1\""),
-            "m.toml:5:3: unknown key \"Version\" in the top level; did you mean \"version\"?");
+            "m.toml:5:3: unknown key \"Version\" in the manifest; did you mean \"version\"?");
   EXPECT_EQ(error_with("zzz = 1"),
-            "m.toml:3:1: unknown key \"zzz\" in the top level; known: name, version, component, description, "
+            "m.toml:3:1: unknown key \"zzz\" in the manifest; known: name, version, component, description, "
             "long_description, save_chain, "
             "init_state, handler, permission_policy, limits");
 }
 
 TEST(Manifest, an_unknown_table_is_refused) {
   EXPECT_THAT(error_with("[supervision]\nrestart = \"permanent\""),
-              StartsWith("m.toml:3:2: unknown table \"supervision\" in the top level"));
+              StartsWith("m.toml:3:2: unknown table \"supervision\" in the manifest"));
   EXPECT_THAT(error_with("[instance]\nevict_after_ms = 1"),
-              StartsWith("m.toml:3:2: unknown table \"instance\" in the top level"));
+              StartsWith("m.toml:3:2: unknown table \"instance\" in the manifest"));
   EXPECT_EQ(error_with("[limit]\nmemory = 1"),
-            "m.toml:3:2: unknown table \"limit\" in the top level; did you mean \"[limits]\"?");
+            "m.toml:3:2: unknown table \"limit\" in the manifest; did you mean \"[limits]\"?");
 }
 
 TEST(Manifest, handlers_for_handler_is_told) {
   EXPECT_EQ(error_with("[[handlers]]\ntype = \"timing\""),
-            "m.toml:3:3: unknown table \"handlers\" in the top level; did you mean \"[[handler]]\"?");
+            "m.toml:3:3: unknown table \"handlers\" in the manifest; did you mean \"[[handler]]\"?");
 }
 
 TEST(Manifest, single_brackets_for_handler_are_told) {
@@ -337,7 +338,7 @@ TEST(Manifest, single_brackets_for_handler_are_told) {
 
 TEST(Manifest, names_of_other_versions_are_told) {
   EXPECT_THAT(error("name = \"a\"\npackage = \"a.wasm\""),
-              HasSubstr("unknown key \"package\" in the top level; did you mean \"component\"?"));
+              HasSubstr("unknown key \"package\" in the manifest; did you mean \"component\"?"));
   EXPECT_THAT(error_with("initial_state = \"x\""), HasSubstr("did you mean \"init_state\"?"));
   EXPECT_THAT(error_with("permissions = \"x\""), HasSubstr("did you mean \"[permission_policy.<capability>]\"?"));
 }
@@ -421,7 +422,7 @@ TEST(Manifest, a_handler_named_twice_is_told) {
 // Wrong values.
 
 TEST(Manifest, missing_keys_are_told) {
-  EXPECT_EQ(error(""), "m.toml:1:1: the top level needs name = …\nm.toml:1:1: the top level needs component = …");
+  EXPECT_EQ(error(""), "m.toml:1:1: the manifest needs name = …\nm.toml:1:1: the manifest needs component = …");
   EXPECT_THAT(error("name = \"\"\ncomponent = \"a\""), HasSubstr("m.toml:1:8: name must not be empty"));
 }
 
@@ -546,8 +547,8 @@ TEST(Manifest, all_errors_are_told_in_the_order_of_the_text) {
   EXPECT_EQ(error("nam = \"a\"\ncomponent = 3\n[[handler]]\ntype = \"zzzzzzzz\"\n[[handler]]\ntype = "
                   "\"timing\"\nmax_sleep_duration = -1\n"
                   "[limits]\nchannels_max = -1\n[permission_policy.stor]\n"),
-            "m.toml:1:1: unknown key \"nam\" in the top level; did you mean \"name\"?\n"
-            "m.toml:1:1: the top level needs name = …\n"
+            "m.toml:1:1: unknown key \"nam\" in the manifest; did you mean \"name\"?\n"
+            "m.toml:1:1: the manifest needs name = …\n"
             "m.toml:2:13: component must be text in quotes, not an integer\n"
             "m.toml:4:8: unknown handler type \"zzzzzzzz\"; known: message-server, timing, runtime, supervisor, store, "
             "http-client, "
@@ -586,6 +587,9 @@ TEST(Manifest, hostile_text_is_refused_and_harms_nobody) {
   EXPECT_THAT(error("a = 1\n\n  \xc3"), HasSubstr("m.toml:3:3: this is not UTF-8"));
   EXPECT_THAT(error("name = \"a\0b\""s), StartsWith("m.toml:1:"));
   EXPECT_THAT(error("\0"s), StartsWith("m.toml:1:1: "));
+  EXPECT_THAT(error("é = 1"), StartsWith("m.toml:1:1: "));
+  EXPECT_THAT(error("a = é"), StartsWith("m.toml:1:5: "));
+  EXPECT_EQ(parse_with("description = \"\"\"a \\\n  é\"\"\" # é").description, "a é");
   EXPECT_EQ(error("a = 1\n[[[a]]]\nb = 2"), "m.toml:2:1: this is not TOML");
   EXPECT_EQ(error("a = 1\n\n[.a]"), "m.toml:3:1: this is not TOML");
   EXPECT_THAT(error("x = " + std::string(100'000, '[')), StartsWith("m.toml:1:"));
@@ -761,6 +765,69 @@ TEST_F(ManifestFile, what_is_no_readable_file_is_refused) {
   EXPECT_EQ(code(folder_ / "pipe"), ErrorCode::kIo);
   EXPECT_EQ(code(write(std::string(limits::kManifestBytes + 1, '#'))), ErrorCode::kTooLarge);
   EXPECT_EQ(code(""), ErrorCode::kNotFound);
+}
+
+// What docs/manifest.md shows.
+
+/// The content of the n-th fenced block of that language.
+std::string documented(std::string_view language, int n) {
+  std::ifstream file(THEATER_MANIFEST_GUIDE);
+  std::string line;
+  std::string block;
+  bool inside = false;
+  while (std::getline(file, line)) {
+    if (!inside && line == "```" + std::string(language) && n-- == 0) {
+      inside = true;
+    } else if (inside && line == "```") {
+      return block;
+    } else if (inside) {
+      block += line + '\n';
+    }
+  }
+  return block;
+}
+
+TEST(ManifestGuide, its_example_is_accepted) {
+  const Manifest manifest = parse(documented("toml", 0));
+  EXPECT_EQ(manifest.limits.memory_bytes, 16u << 20);
+  EXPECT_FALSE(manifest.permission_policy.message_server().can_open_channels);
+}
+
+TEST(ManifestGuide, its_template_is_filled) {
+  const Manifest manifest =
+      parse(documented("toml", 1), with_state(R"({"region":{"name":"north"},"queue":{"length":7}})"));
+  EXPECT_EQ(manifest.name, "worker-north");
+  EXPECT_EQ(manifest.limits.mailbox_messages, 7u);
+}
+
+TEST(ManifestGuide, its_errors_are_those_printed) {
+  ParseOptions options = in_folder();
+  options.source_name = "manifest.toml";
+  const std::string text = R"(nam = "counter"
+component = "counter.wasm"
+
+[[handlers]]
+type = "message-server"
+
+[[handler]]
+type = "timing"
+max_sleep_duraton = 5000
+save_chain = true
+
+[limits]
+memory = "64MB"
+mailbox_overflow = "drop_oldest"
+
+[permission_policy.message-server]
+type = "disallow"
+)";
+  std::ifstream file(THEATER_MANIFEST_GUIDE);
+  const std::string guide((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(guide, HasSubstr("```\n" + error(text, options) + "\n```"));
+  const std::string state = R"({"app":{},"save":"yes, please"})";
+  options.initial_state = as_bytes(state);
+  const std::string templated = "name = \"{{app.name}}\"\ncomponent = \"counter.wasm\"\nsave_chain = {{save}}\n";
+  EXPECT_THAT(guide, HasSubstr("```\n" + error(templated, options) + "\n```"));
 }
 
 // Manifests as people have them.

@@ -15,9 +15,10 @@ class TomlAssertionFailed final : public std::exception {
 }  // namespace theater
 
 // toml++ 3.3 asserts things that a text can make false ("[[[a]]]" is enough), and in a release build it tells the
-// compiler to take them for true. A text must do neither, so that its assertions throw here, in every build. The
-// namespace has a name of its own lest a program that uses toml++ itself is linked with these functions, or the
-// manifest with the program's.
+// compiler to take them for true; its test for blanks reaches code that it calls unreachable for every letter from
+// U+00A1 to U+0499. A text must cause neither, so that its assertions throw here, in every build, and no code is
+// declared unreachable. The namespace has a name of its own lest a program that uses toml++ itself is linked with these
+// functions, or the manifest with the program's.
 #pragma push_macro("NDEBUG")
 #undef NDEBUG
 #define TOML_ASSERT(condition) \
@@ -26,6 +27,12 @@ class TomlAssertionFailed final : public std::exception {
 #define TOML_MAX_NESTED_VALUES 16
 #define TOML_HEADER_ONLY 1
 #define toml theater_toml
+#include <toml++/impl/forward_declarations.h>
+#undef TOML_UNREACHABLE
+#define TOML_UNREACHABLE return false
+#include <toml++/impl/unicode.h>
+#undef TOML_UNREACHABLE
+#define TOML_UNREACHABLE ::theater::throw_toml_assertion_failed()
 #include <toml++/toml.h>
 #undef toml
 #pragma pop_macro("NDEBUG")
