@@ -99,6 +99,8 @@ struct SpawnOptions {
   std::optional<ActorId> parent;
   /// Let others reach it by its manifest's name, which must be free.
   bool register_name = false;
+  /// Put it on the shard of this actor, for actors that talk to each other more than to others; none: the next shard in turn.
+  std::optional<ActorId> near;
 };
 
 /// A chain as the runtime keeps it, and what verifying it found.

@@ -1,5 +1,333 @@
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdio>
+#include <fstream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/bench_components.h"
 #include "cli/commands.h"
+#include "theater/runtime.h"
 
 namespace theater::cli {
-void add_bench_command(CLI::App&, Context&) {}
+namespace {
+
+using nlohmann::ordered_json;
+using SteadyClock = std::chrono::steady_clock;
+
+struct BenchOptions {
+  std::string bench;
+  std::uint32_t actors = 2;
+  std::uint64_t size = 64;
+  double seconds = 3;
+  std::uint32_t shards = 0;
+  std::string record = "on";
+  std::string placement = "pairs";
+};
+
+constexpr std::size_t kIdBytes = 36;
+/// Actors whose chains the times are taken from.
+constexpr std::size_t kSampledActors = 64;
+/// Time before the measurement, for caches and branch predictors.
+constexpr std::chrono::milliseconds kWarmUp{300};
+
+double seconds_since(SteadyClock::time_point start) {
+  return std::chrono::duration<double>(SteadyClock::now() - start).count();
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  file >> total >> resident;
+  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+double percentile_us(std::vector<std::uint64_t>& times_ns, double fraction) {
+  if (times_ns.empty()) return 0;
+  const auto at = static_cast<std::size_t>(fraction * static_cast<double>(times_ns.size() - 1));
+  std::ranges::nth_element(times_ns, times_ns.begin() + static_cast<std::ptrdiff_t>(at));
+  return static_cast<double>(times_ns[at]) / 1000;
+}
+
+struct Measured {
+  std::uint64_t messages = 0;
+  double seconds = 0;
+  std::uint64_t events = 0;
+  std::uint64_t resident = 0;
+  std::vector<std::uint64_t> times_ns;
+};
+
+class Bench {
+ public:
+  Bench(const BenchOptions& options, Context& context) : options_(options), context_(context) {}
+
+  Result<Measured> run() {
+    if (auto started = start(); !started) return fail(std::move(started.error()));
+    if (options_.bench == "ping-pong") return ping_pong();
+    if (options_.bench == "requests") return requests();
+    if (options_.bench == "fan-in") return fan_in();
+    return spawn_many();
+  }
+
+  std::uint32_t shards() const { return runtime_->shards(); }
+
+ private:
+  Result<void> start() {
+    RuntimeOptions options;
+    options.shards = options_.shards;
+    options.record = options_.record == "on";
+    options.actors_max = std::max(options_.actors + 1, 64u);
+    if (context_.verbose) options.log = [this](std::string_view line) { context_.output.error_line(line); };
+    auto runtime = Runtime::start(std::move(options), builtin_handlers(router_), router_);
+    if (!runtime) return fail(std::move(runtime.error()));
+    runtime_ = std::move(*runtime);
+    return {};
+  }
+
+  Result<Blueprint> prepare(std::string_view name, ByteView component) {
+    const std::string text = "name = \"" + std::string(name) + "\"\nversion = \"1\"\ncomponent = \"embedded.wasm\"\n" +
+                             "[[handler]]\ntype = \"message-server\"\n[limits]\nmessage_max_bytes = " +
+                             std::to_string(std::max<std::uint64_t>(options_.size, 1u << 20)) + "\nmailbox_bytes = " +
+                             std::to_string(std::max<std::uint64_t>(options_.size * 64, 8u << 20)) + "\n";
+    ParseOptions parse;
+    parse.base_directory = "/";
+    auto manifest = parse_manifest(text, parse);
+    if (!manifest) return fail(std::move(manifest.error()));
+    return runtime_->prepare(std::move(*manifest), component);
+  }
+
+  /// The two of a pair share a shard, unless asked otherwise.
+  Result<std::pair<ActorId, ActorId>> spawn_pair(const Blueprint& first, const Blueprint& second) {
+    auto a = runtime_->spawn(first);
+    if (!a) return fail(std::move(a.error()));
+    SpawnOptions options;
+    if (options_.placement == "pairs") options.near = *a;
+    auto b = runtime_->spawn(second, std::move(options));
+    if (!b) return fail(std::move(b.error()));
+    return std::pair(*a, *b);
+  }
+
+  /// Counts what happens in the time asked for, after a warm-up.
+  Measured measure() {
+    std::this_thread::sleep_for(kWarmUp);
+    Measured measured;
+    const std::uint64_t messages = router_.totals().delivered;
+    const std::uint64_t events = runtime_->events_recorded();
+    const auto start = SteadyClock::now();
+    std::this_thread::sleep_for(std::chrono::duration<double>(options_.seconds));
+    measured.messages = router_.totals().delivered - messages;
+    measured.events = runtime_->events_recorded() - events;
+    measured.seconds = seconds_since(start);
+    measured.resident = resident_bytes();
+    return measured;
+  }
+
+  /// Times between one actor's events of a kind, from the latest of them that are kept.
+  void take_times(const ActorId& id, EventKind kind, std::uint64_t divisor, std::vector<std::uint64_t>& times_ns) const {
+    const auto events = runtime_->events(id);
+    if (!events) return;
+    std::uint64_t last_ns = 0;
+    for (const Event& event : *events) {
+      if (event.kind != kind) continue;
+      if (last_ns != 0 && event.time_ns > last_ns) times_ns.push_back((event.time_ns - last_ns) / divisor);
+      last_ns = event.time_ns;
+    }
+  }
+
+  Result<Measured> ping_pong() {
+    auto bencher = prepare("bencher", bencher_component());
+    if (!bencher) return fail(std::move(bencher.error()));
+    std::vector<std::pair<ActorId, ActorId>> pairs;
+    for (std::uint32_t i = 0; i < std::max(1u, options_.actors / 2); ++i) {
+      auto pair = spawn_pair(*bencher, *bencher);
+      if (!pair) return fail(std::move(pair.error()));
+      pairs.push_back(*pair);
+    }
+    for (const auto& [a, b] : pairs) {
+      if (auto sent = router_.send(a, as_bytes(addressed(b))); !sent) return fail(std::move(sent.error()));
+    }
+    Measured measured = measure();
+    // A ball comes back to the same actor after two messages.
+    for (std::size_t i = 0; i < std::min(pairs.size(), kSampledActors); ++i) {
+      take_times(pairs[i].first, EventKind::kCall, 2, measured.times_ns);
+    }
+    return measured;
+  }
+
+  Result<Measured> requests() {
+    auto requester = prepare("requester", requester_component());
+    if (!requester) return fail(std::move(requester.error()));
+    auto responder = prepare("responder", responder_component());
+    if (!responder) return fail(std::move(responder.error()));
+    std::vector<ActorId> requesters;
+    for (std::uint32_t i = 0; i < std::max(1u, options_.actors / 2); ++i) {
+      auto pair = spawn_pair(*requester, *responder);
+      if (!pair) return fail(std::move(pair.error()));
+      requesters.push_back(pair->first);
+      const std::string message = to_string(pair->second) + " 1000000000 " + std::string(options_.size, 'x');
+      if (auto sent = router_.send(pair->first, as_bytes(message)); !sent) return fail(std::move(sent.error()));
+    }
+    Measured measured = measure();
+    // The requester goes on at once, so the time between two answers is a round trip.
+    for (std::size_t i = 0; i < std::min(requesters.size(), kSampledActors); ++i) {
+      take_times(requesters[i], EventKind::kHostCallEnd, 1, measured.times_ns);
+    }
+    return measured;
+  }
+
+  Result<Measured> fan_in() {
+    auto blaster = prepare("blaster", blaster_component());
+    if (!blaster) return fail(std::move(blaster.error()));
+    auto sink = prepare("sink", sink_component());
+    if (!sink) return fail(std::move(sink.error()));
+    const auto target = runtime_->spawn(*sink);
+    if (!target) return fail(target.error());
+    for (std::uint32_t i = 1; i < std::max(2u, options_.actors); ++i) {
+      const auto source = runtime_->spawn(*blaster);
+      if (!source) return fail(source.error());
+      if (auto sent = router_.send(*source, as_bytes(addressed(*target))); !sent) return fail(std::move(sent.error()));
+    }
+    const std::uint64_t before = turns(*target);
+    Measured measured = measure();
+    // Only what the sink got counts, not what the senders sent to themselves. Its events are a call and a return a message.
+    measured.messages = (turns(*target) - before) / 2;
+    take_times(*target, EventKind::kCall, 1, measured.times_ns);
+    return measured;
+  }
+
+  std::uint64_t turns(const ActorId& id) const {
+    const auto info = runtime_->info(id);
+    return info ? info->events : 0;
+  }
+
+  Result<Measured> spawn_many() {
+    auto bencher = prepare("bencher", bencher_component());
+    if (!bencher) return fail(std::move(bencher.error()));
+    if (auto first = runtime_->spawn(*bencher); !first) return fail(std::move(first.error()));
+    Measured measured;
+    measured.times_ns.resize(options_.actors);
+    const std::uint64_t resident = resident_bytes();
+    const std::uint64_t events = runtime_->events_recorded();
+    std::mutex mutex;
+    std::condition_variable finished;
+    std::uint32_t done = 0;
+    std::optional<Error> error;
+    // Enough under way to keep the shards busy, few enough that a spawn does not wait for many others.
+    const std::uint32_t in_flight_max = 4 * runtime_->shards();
+    std::uint32_t begun = 0;
+    const auto start = SteadyClock::now();
+    std::unique_lock lock(mutex);
+    while (done < options_.actors && !error) {
+      while (begun < options_.actors && begun - done < in_flight_max) {
+        const std::uint32_t number = begun++;
+        const auto spawned = SteadyClock::now();
+        lock.unlock();
+        runtime_->spawn_async(*bencher, {}, [&, number, spawned](Result<ActorId> id) {
+          const std::lock_guard inner(mutex);
+          measured.times_ns[number] = static_cast<std::uint64_t>(
+              std::chrono::duration_cast<std::chrono::nanoseconds>(SteadyClock::now() - spawned).count());
+          if (!id && !error) error = std::move(id.error());
+          ++done;
+          finished.notify_one();
+        });
+        lock.lock();
+      }
+      finished.wait(lock, [&] { return done == options_.actors || begun - done < in_flight_max || error; });
+    }
+    measured.seconds = seconds_since(start);
+    // Those under way use this frame.
+    finished.wait(lock, [&] { return done == begun; });
+    if (error) return fail(std::move(*error));
+    measured.messages = options_.actors;
+    measured.events = runtime_->events_recorded() - events;
+    measured.resident = resident_bytes() - resident;
+    return measured;
+  }
+
+  std::string addressed(const ActorId& id) const {
+    std::string message = to_string(id);
+    message.resize(std::max<std::size_t>(options_.size, kIdBytes), 'x');
+    return message;
+  }
+
+  const BenchOptions& options_;
+  Context& context_;
+  MessageRouter router_;
+  std::unique_ptr<Runtime> runtime_;
+};
+
+void show(Context& context, const BenchOptions& options, std::uint32_t shards, Measured& measured) {
+  const double rate = measured.seconds > 0 ? static_cast<double>(measured.messages) / measured.seconds : 0;
+  const double p50_us = percentile_us(measured.times_ns, 0.5);
+  const double p99_us = percentile_us(measured.times_ns, 0.99);
+  if (context.json) {
+    ordered_json json = {{"bench", options.bench},       {"actors", options.actors},         {"size", options.size},
+                         {"shards", shards},             {"record", options.record == "on"}, {"messages", measured.messages},
+                         {"seconds", measured.seconds},  {"rate", rate},                     {"p50_us", nullptr},
+                         {"p99_us", nullptr},            {"rss_bytes", measured.resident},   {"events", measured.events}};
+    if (!measured.times_ns.empty()) {
+      json["p50_us"] = p50_us;
+      json["p99_us"] = p99_us;
+    }
+    context.output.line(json.dump());
+    return;
+  }
+  const bool spawn = options.bench == "spawn";
+  char text[256];
+  std::snprintf(text, sizeof(text), "%s  %u actors, %u shards, %s: ", options.bench.c_str(), options.actors, shards,
+                options.record == "on" ? "recorded" : "not recorded");
+  std::string line = text + context.output.bold(grouped(static_cast<std::uint64_t>(rate))) + (spawn ? " actors/s" : " messages/s");
+  if (!spawn && options.size >= 1024) line += ", " + byte_size(static_cast<std::uint64_t>(rate * static_cast<double>(options.size))) + "/s";
+  context.output.line(line);
+  if (!measured.times_ns.empty()) {
+    std::snprintf(text, sizeof(text), "  %s p50 %.2f µs, p99 %.2f µs",
+                  spawn                           ? "time to spawn"
+                  : options.bench == "requests"   ? "round trip"
+                  : options.bench == "ping-pong"  ? "a message"
+                                                  : "between messages",
+                  p50_us, p99_us);
+    context.output.line(text);
+  }
+  context.output.line("  " + grouped(measured.events) + " events, " + byte_size(measured.resident) +
+                      (spawn ? " more memory, " + byte_size(measured.resident / std::max(1u, options.actors)) + " an actor" : " resident"));
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<BenchOptions>();
+  CLI::App* command = app.add_subcommand("bench", "Measure this machine with actors made for it");
+  command->add_option("bench", options->bench, "ping-pong: pairs bounce a message. requests: pairs ask and answer. fan-in: all but one send to one. spawn: make actors")
+      ->required()
+      ->check(CLI::IsMember({"ping-pong", "requests", "fan-in", "spawn"}));
+  command->add_option("--actors", options->actors, "How many")->check(CLI::Range(1, 10'000'000))->capture_default_str();
+  command->add_option("--size", options->size, "Bytes of a message, at least 36 for ping-pong and fan-in")->check(CLI::Range(0, 64 << 20))->capture_default_str();
+  command->add_option("--seconds", options->seconds, "How long to measure, after a short warm-up")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
+  command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")->check(CLI::Range(1, 256));
+  command->add_option("--record", options->record, "Whether events are recorded and hashed")->check(CLI::IsMember({"on", "off"}))->capture_default_str();
+  command->add_option("--placement", options->placement, "pairs: partners share a shard. spread: they do not, if there are several")
+      ->check(CLI::IsMember({"pairs", "spread"}))
+      ->capture_default_str();
+  command->add_flag("--json", context.json, "One JSON object");
+  command->footer(
+      "Times come from the events recorded last: for ping-pong a message's part of the way there and back, for requests the round\n"
+      "trip, for fan-in the time between two messages at the receiver; for spawn the time until init has returned.");
+  command->callback([options, &context] {
+    Bench bench(*options, context);
+    auto measured = bench.run();
+    if (!measured) {
+      context.output.error_line(context.output.bad("theater bench: ") + measured.error().to_string());
+      context.exit_code = kExitFailed;
+      return;
+    }
+    show(context, *options, bench.shards(), *measured);
+  });
+}
+
 }  // namespace theater::cli

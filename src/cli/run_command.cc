@@ -76,7 +76,7 @@ class Narrator final : public RuntimeListener {
     }
     if (info.status == ActorStatus::kFailed) {
       tell(info.name, context_.output.bad("failed: ") + info.end_message);
-    } else if (info.end_reason != StopReason::kRuntimeEnded) {
+    } else if (info.end_reason != StopReason::kRequested) {
       tell(info.name, "stopped (" + std::string(to_string(info.end_reason)) + ")");
     }
   }
@@ -145,6 +145,8 @@ class Run {
       context_.output.error_line(context_.output.bad("theater run: ") + ran.error().to_string());
       return kExitFailed;
     }
+    // The end is part of each chain, so it comes before the chains are verified.
+    for (const ActorId& id : actors_) (void)runtime_->stop(id);
     const bool verified = summarize();
     runtime_->shut_down();
     if (failed_ || !verified) return kExitFailed;

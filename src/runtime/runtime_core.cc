@@ -167,7 +167,13 @@ void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardR
                       "there are " + std::to_string(living_) + " actors already, the most allowed (actors_max)");
     } else {
       id = random_.make_id<ActorId>();
-      shard = static_cast<std::uint32_t>(next_number_ % shard_runtimes_.size());
+      shard = static_cast<std::uint32_t>(next_shard_++ % shard_runtimes_.size());
+      if (options.near) {
+        if (const auto neighbour = actors_.find(*options.near); neighbour != actors_.end()) {
+          shard = neighbour->second.shard;
+          --next_shard_;
+        }
+      }
       actors_[id] = {.shard = shard,
                      .number = next_number_++,
                      .name = name,

@@ -124,6 +124,7 @@ class RuntimeCore {
   std::size_t ended_front_ = 0;
   std::size_t living_ = 0;
   std::uint64_t next_number_ = 0;
+  std::uint64_t next_shard_ = 0;
   SecureRandom random_;
   bool shutting_down_ = false;
 };
