@@ -1,6 +1,6 @@
 // Grows its memory as far as it gets, writing to every page, and says how far that was; a request wants more than that
 // and traps.
-#include "words.h"
+#include "guest_support/words.h"
 
 enum { kPageBytes = 65536 };
 

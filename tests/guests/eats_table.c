@@ -1,5 +1,5 @@
 // Grows a table as far as it gets, and says how far that was.
-#include "words.h"
+#include "guest_support/words.h"
 
 // C has no word for a table of functions that grows.
 __asm__(

@@ -1,7 +1,7 @@
 // The well-behaved one: keeps the last message as its state, answers a request with the request, a channel's message
 // with the message; "fail" fails, "later" is answered by the next send, "forward <actor> <text>" sends the text on,
 // "stop" shuts down.
-#include "words.h"
+#include "guest_support/words.h"
 
 static char waiting[64];
 static size_t waiting_size;

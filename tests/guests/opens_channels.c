@@ -1,6 +1,6 @@
 // "<actor> <count> keep|close": opens that many channels, one after the other; keeps "<opened> <refused>" as its state
 // and answers it.
-#include "words.h"
+#include "guest_support/words.h"
 
 theater_status theater_on_send(theater_state* state, theater_view message) {
   theater_view to = take_word(&message);

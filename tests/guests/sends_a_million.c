@@ -1,5 +1,5 @@
 // "<actor> <count>": sends that often in one turn; keeps "<sent> <refused>" as its state and answers it.
-#include "words.h"
+#include "guest_support/words.h"
 
 theater_status theater_on_send(theater_state* state, theater_view message) {
   theater_view to = take_word(&message);

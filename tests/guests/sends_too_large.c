@@ -1,5 +1,5 @@
 // "<actor> <bytes>": sends that many bytes, and fails with the error that this gives.
-#include "words.h"
+#include "guest_support/words.h"
 
 theater_status theater_on_send(theater_state* state, theater_view message) {
   (void)state;

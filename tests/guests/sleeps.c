@@ -1,5 +1,5 @@
 // Sleeps as many milliseconds as it is sent, or until the time after "until "; fails with the host's error.
-#include "words.h"
+#include "guest_support/words.h"
 
 theater_status theater_on_send(theater_state* state, theater_view message) {
   (void)state;

@@ -47,7 +47,7 @@ void* raw_channel_close(uint32_t has_state, const char* state, size_t state_size
 }
 
 /// What the guest does at handle-send; returns where the host finds the result.
-static void* raw_answer(const char* data, size_t size);
+void* raw_answer(const char* data, size_t size);
 
 THEATER_EXPORT("message-server-client#handle-send")
 void* raw_send(uint32_t has_state, const char* state, size_t state_size, const char* data, size_t size) {
