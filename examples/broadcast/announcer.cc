@@ -15,16 +15,16 @@ struct Announcer : theater::Actor {
       if (sent)
         ++reached;
       else
-        theater::log("announcer: ", listener, " is not reached: ", sent.error());
+        theater::log(listener, " is not reached: ", sent.error());
     }
-    theater::log("announcer: ", message, " reached ", reached);
+    theater::log(message, " reached ", reached);
     return message == "bye" ? theater::shutdown() : theater::ok();
   }
 
  private:
   Status subscribe(View id) {
     if (!listeners.add(id)) return theater::fail("no more than 64 listeners, so not ", id);
-    theater::log("announcer: ", listeners.size(), " listening");
+    theater::log(listeners.size(), " listening");
     return theater::ok();
   }
 };

@@ -5,7 +5,7 @@ struct Listener : theater::Actor {
   theater::Status on_start(theater::View) { return theater::send("announcer", theater::text("subscribe ", self())); }
 
   theater::Status on_send(theater::View message) {
-    theater::log("listener: heard ", message);
+    theater::log("heard ", message);
     return message == "bye" ? theater::shutdown() : theater::ok();
   }
 };

@@ -16,7 +16,7 @@ struct Client : theater::Actor {
     if (!opened) return opened;
     channel.assign(*opened);
     left = *count;
-    theater::log("client: channel open");
+    theater::log("channel open");
     for (uint64_t i = 1; i <= *count; i++) {
       if (Status sent = theater::send_on_channel(channel, theater::text(i)); !sent) return sent;
     }
@@ -24,7 +24,7 @@ struct Client : theater::Actor {
   }
 
   Status on_channel_message(View, View message) {
-    theater::log("client: got ", message);
+    theater::log("got ", message);
     if (!message.number() || --left > 0) return theater::ok();
     if (Status closed = theater::close_channel(channel); !closed) return closed;
     return theater::shutdown();

@@ -10,7 +10,7 @@ struct Summer : theater::Actor {
 
   theater::Accept on_channel_open(View id, View first_message) {
     if (!channel.empty()) return theater::refuse("one at a time");
-    theater::log("summer: opened with: ", first_message);
+    theater::log("opened with: ", first_message);
     channel.assign(id);
     sum = 0;
     return theater::accept("ready");
@@ -24,7 +24,7 @@ struct Summer : theater::Actor {
   }
 
   Status on_channel_close(View) {
-    theater::log("summer: closed at ", sum);
+    theater::log("closed at ", sum);
     channel = {};
     return theater::shutdown();
   }

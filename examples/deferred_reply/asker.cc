@@ -4,7 +4,7 @@
 struct Asker : theater::Actor {
   theater::Status on_send(theater::View question) {
     const auto answer = theater::request("oracle", question);
-    theater::log(answer ? "asker: the answer is: " : "asker: no answer: ", answer ? *answer : answer.error());
+    theater::log(answer ? "the answer is: " : "no answer: ", answer ? *answer : answer.error());
     return theater::ok();
   }
 };

@@ -10,7 +10,7 @@ struct Oracle : theater::Actor {
   theater::Text<200> early_answer;
 
   theater::Reply on_request(View id, View question) {
-    theater::log("oracle: asked: ", question);
+    theater::log("asked: ", question);
     if (!early_answer.empty()) {
       const View answer = theater::text(early_answer, "");
       early_answer = {};
@@ -26,7 +26,7 @@ struct Oracle : theater::Actor {
     for (const theater::Id& id : waiting) {
       const Status answered = theater::respond(id, message);
       // Who asked may have given up meanwhile.
-      if (!answered) theater::log("oracle: ", answered.error());
+      if (!answered) theater::log(answered.error());
     }
     waiting.clear();
     return theater::ok();
@@ -37,7 +37,7 @@ struct Oracle : theater::Actor {
     for (const View id : theater::list_outstanding()) {
       if (Status cancelled = theater::cancel(id); !cancelled) return cancelled;
     }
-    theater::log("oracle: ", waiting.size(), " sent away");
+    theater::log(waiting.size(), " sent away");
     waiting.clear();
     return theater::ok();
   }

@@ -6,7 +6,7 @@ struct Ping : theater::Actor {
   theater::Status on_start(theater::View) {
     const theater::View ball = theater::text(self(), " 10");
     if (theater::send("pong", ball)) return theater::ok();
-    theater::log("ping: no pong here, playing against myself");
+    theater::log("no pong here, playing against myself");
     return theater::send(self(), ball);
   }
 
@@ -14,7 +14,7 @@ struct Ping : theater::Actor {
     const theater::View peer = ball.take_until(' ');
     const auto count = ball.number();
     if (!count) return theater::fail("not a ball: ", ball);
-    theater::log("ping: ball ", *count);
+    theater::log("ball ", *count);
     if (*count > 0) {
       if (theater::Status sent = theater::send(peer, theater::text(self(), " ", *count - 1)); !sent) return sent;
     }

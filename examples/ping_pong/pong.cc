@@ -6,7 +6,7 @@ struct Pong : theater::Actor {
     const theater::View peer = ball.take_until(' ');
     const auto count = ball.number();
     if (!count) return theater::fail("not a ball: ", ball);
-    theater::log("pong: ball ", *count);
+    theater::log("ball ", *count);
     if (*count > 0) {
       if (theater::Status sent = theater::send(peer, theater::text(self(), " ", *count - 1)); !sent) return sent;
     }

@@ -6,7 +6,7 @@ struct Collect : theater::Actor {
 
   theater::Status on_send(theater::View word) {
     ++count;
-    theater::log("collect: ", count, " ", word);
+    theater::log(count, " ", word);
     return theater::ok();
   }
 

@@ -15,7 +15,7 @@ struct Sleeper : theater::Actor {
     if (Status slept = theater::sleep_ms(*duration_ms / 2); !slept) return slept;
     if (Status slept = theater::sleep_until_ms(start_ms + *duration_ms); !slept) return slept;
     ++naps;
-    theater::log("sleeper: nap ", naps, " of ", theater::now_ms() - start_ms, " ms");
+    theater::log("nap ", naps, " of ", theater::now_ms() - start_ms, " ms");
     return theater::ok();
   }
 };

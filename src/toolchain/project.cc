@@ -57,9 +57,13 @@ Result<std::vector<Target>> targets_of_manifests(const fs::path& directory) {
     std::string name = top_level_string(*text, "name");
     if (name.empty() || name.find('/') != std::string::npos || name.find("{{") != std::string::npos) name = file.stem();
     Target target{name, {}, output_of(directory, component, name)};
-    const auto same = [&](const Target& other) { return other.output == target.output; };
-    // Several actors may run one component.
-    if (std::ranges::none_of(targets, same)) targets.push_back(std::move(target));
+    const auto same = std::ranges::find(targets, target.output, &Target::output);
+    if (same == targets.end()) {
+      targets.push_back(std::move(target));
+    } else {
+      // Several actors run one component, which is none of them.
+      same->name = target.output.stem();
+    }
   }
   return targets;
 }

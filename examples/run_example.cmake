@@ -1,0 +1,23 @@
+# Runs one example and looks for its lines: cmake -D THEATER=… -D FOLDER=… -D "ARGUMENTS=a|b" -D "EXPECT=x|y" -P run_example.cmake. The lines of one
+# actor must come in the order given; between actors there is none.
+string(REPLACE "|" ";" arguments "${ARGUMENTS}")
+string(REPLACE "|" ";" expected "${EXPECT}")
+execute_process(COMMAND ${THEATER} run ${arguments} WORKING_DIRECTORY ${FOLDER}
+  OUTPUT_VARIABLE output ERROR_VARIABLE errors RESULT_VARIABLE status TIMEOUT 60)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "theater run ended with ${status}:\n${output}${errors}")
+endif()
+foreach(line IN LISTS expected)
+  string(REGEX MATCH "^[a-z_]+" actor "${line}")
+  if(NOT DEFINED rest_${actor})
+    set(rest_${actor} "${output}${errors}")
+  endif()
+  string(FIND "${rest_${actor}}" "${line}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "\"${line}\" is missing, or out of order, in:\n${output}${errors}")
+  endif()
+  string(SUBSTRING "${rest_${actor}}" ${place} -1 rest_${actor})
+endforeach()
+if(NOT output MATCHES "chain verified")
+  message(FATAL_ERROR "no chain was verified:\n${output}${errors}")
+endif()
