@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <array>
 #include <chrono>
 #include <fstream>
 
@@ -247,6 +248,30 @@ TEST_F(ToolchainTest, malformed_wit_is_an_error) {
   write("greeter.cc", kActor);
   write("wit/mine.wit", "package my:words;\nworld mine { include }\n");
   EXPECT_THAT(error_of_build(), HasSubstr("expected an identifier"));
+}
+
+/// The first block of that language in a guide.
+std::string code_block(const std::string& guide, const std::string& language) {
+  const Result<std::string> text = read_text(fs::path(THEATER_DOCS) / guide);
+  if (!text) return {};
+  const std::string fence = "```" + language + "\n";
+  const std::size_t start = text->find(fence);
+  if (start == std::string::npos) return {};
+  return text->substr(start + fence.size(), text->find("\n```", start) - start - fence.size() + 1);
+}
+
+TEST_F(ToolchainTest, the_guides_actors_are_built_without_a_warning) {
+  const std::vector<std::array<std::string, 3>> guides = {
+      {"first-actor.md", "cpp", "hello.cc"}, {"sdk-cpp.md", "cpp", "counter.cc"}, {"sdk-c.md", "c", "keeper.c"}};
+  for (const auto& [guide, language, file] : guides) {
+    const fs::path source = write(file, code_block(guide, language));
+    BuildOptions options = this->options();
+    options.sources = {source};
+    options.output = folder_ / (guide + ".wasm");
+    const Result<BuildReport> report = build(options);
+    ASSERT_TRUE(report) << guide << ": " << report.error().to_string();
+    EXPECT_THAT(report->components[0].warnings, IsEmpty()) << guide;
+  }
 }
 
 TEST_F(ToolchainTest, progress_is_told) {
