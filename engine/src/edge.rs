@@ -9,6 +9,7 @@ use crate::instance::Instance;
 use crate::link::Linked;
 use crate::tools;
 use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
 use std::ffi::{OsStr, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -296,7 +297,7 @@ unsafe fn run(
     instance: *mut TeInstance,
     outcome: *mut TeOutcome,
     error: *mut TeError,
-    body: impl FnOnce(&mut Instance) -> Outcome<TeOutcome>,
+    body: impl FnOnce(&mut Instance, &mut MaybeUninit<TeOutcome>) -> Outcome<()>,
 ) -> TeStatus {
     // SAFETY: the header asks for valid pointers; only `busy` is touched until it is known that no call runs.
     let instance = unsafe { &*instance };
@@ -308,12 +309,7 @@ unsafe fn run(
     // SAFETY: `busy` was clear, and the ABI allows one thread at a time, so nobody else holds this reference.
     let inner = unsafe { &mut *instance.inner.get() };
     // SAFETY: the header asks for a valid `outcome` and `error`.
-    let status = unsafe {
-        guarded(error, || {
-            outcome.write(body(inner)?);
-            Ok(())
-        })
-    };
+    let status = unsafe { guarded(error, || body(inner, &mut *outcome.cast())) };
     if status == TeStatus::Internal {
         inner.abandon();
     }
@@ -331,7 +327,7 @@ pub unsafe extern "C" fn te_instance_call(
     error: *mut TeError,
 ) -> TeStatus {
     // SAFETY: the header asks for valid pointers.
-    unsafe { run(instance, outcome, error, |inner| inner.call(&*args)) }
+    unsafe { run(instance, outcome, error, |inner, out| inner.call(&*args, out)) }
 }
 
 /// # Safety
@@ -344,7 +340,7 @@ pub unsafe extern "C" fn te_instance_resume(
     error: *mut TeError,
 ) -> TeStatus {
     // SAFETY: the header asks for valid pointers.
-    unsafe { run(instance, outcome, error, |inner| inner.resume(value)) }
+    unsafe { run(instance, outcome, error, |inner, out| inner.resume(value, out)) }
 }
 
 /// # Safety
@@ -358,7 +354,8 @@ pub unsafe extern "C" fn te_instance_abort(
 ) -> TeStatus {
     // SAFETY: the header asks for valid pointers.
     unsafe {
-        run(instance, outcome, error, |inner| inner.abort(String::from_utf8_lossy(message.slice()).into_owned()))
+        let message = String::from_utf8_lossy(message.slice()).into_owned();
+        run(instance, outcome, error, |inner, out| inner.abort(message, out))
     }
 }
 

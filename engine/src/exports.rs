@@ -3,6 +3,7 @@
 use crate::canon::{Cursor, Read};
 use crate::dynamic::{decode, encode};
 use crate::host::Host;
+use crate::link::LinkedExport;
 use crate::types::{Function, Ty};
 use wasmtime::component::{ComponentNamedList, Func, Instance, Lift, TypedFunc, Val};
 use wasmtime::{Result, Store};
@@ -128,14 +129,9 @@ pub enum Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// `joined` is used if the pieces meet inside a byte run.
     #[inline]
-    pub fn read(
-        signature: Signature,
-        function: &Function,
-        params: &Params<'a>,
-        joined: &'a mut Vec<u8>,
-    ) -> Read<Arguments<'a>> {
-        match signature {
-            Signature::Dynamic => read_dynamic(function, params).map(Arguments::Dynamic),
+    pub fn read(export: &LinkedExport, params: &Params<'a>, joined: &'a mut Vec<u8>) -> Read<Arguments<'a>> {
+        match export.signature {
+            Signature::Dynamic => read_dynamic(&export.function, params).map(Arguments::Dynamic),
             Signature::Handler(shape, _) => {
                 crate::canon::read_all(params.head, params.body, joined, |cursor| Arguments::read_shape(shape, cursor))
             }
@@ -143,10 +139,10 @@ impl<'a> Arguments<'a> {
     }
 
     /// The same for parameters that are all in the head.
-    pub fn read_joined(signature: Signature, function: &Function, params: &Params<'a>) -> Read<Arguments<'a>> {
+    pub fn read_joined(export: &LinkedExport, params: &Params<'a>) -> Read<Arguments<'a>> {
         let mut cursor = Cursor::new(params.head, &[]);
-        let arguments = match signature {
-            Signature::Dynamic => return read_dynamic(function, params).map(Arguments::Dynamic),
+        let arguments = match export.signature {
+            Signature::Dynamic => return read_dynamic(&export.function, params).map(Arguments::Dynamic),
             Signature::Handler(shape, _) => Arguments::read_shape(shape, &mut cursor)?,
         };
         cursor.end().map(|()| arguments)

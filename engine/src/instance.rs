@@ -3,12 +3,14 @@
 use crate::abi::{
     TeBytes, TeCallArgs, TeCallStatus, TeInstanceConfig, TeOutcome, TeStatus, TeTrap, TeValue,
 };
+use crate::canon::Malformed;
 use crate::exports::{Arguments, Callee, Params, Payload, Returned, call_on_fiber, call_sync, split_payload};
 use crate::failure::{Failure, HostTrap, Outcome, TrapReport, ValueTooLarge};
 use crate::host::{BorrowedValue, Host, Resumption, Shared};
-use crate::link::Linked;
+use crate::link::{Linked, LinkedExport};
 use std::ffi::c_void;
 use std::future::Future;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,6 +36,7 @@ pub struct Instance {
     /// Arguments of a call on a fiber, which outlive the caller's.
     arguments: Vec<u8>,
     joined: Vec<u8>,
+    value_bytes: u64,
     fuel_given: u64,
     state: Vec<u8>,
     head: Vec<u8>,
@@ -70,6 +73,7 @@ impl Instance {
             handle,
             arguments: Vec::new(),
             joined: Vec::new(),
+            value_bytes: config.value_bytes,
             fuel_given: 0,
             state: Vec::new(),
             head: Vec::new(),
@@ -80,14 +84,14 @@ impl Instance {
     }
 
     #[inline]
-    pub fn call(&mut self, args: &TeCallArgs) -> Outcome<TeOutcome> {
+    pub fn call(&mut self, args: &TeCallArgs, out: &mut MaybeUninit<TeOutcome>) -> Outcome<()> {
         let index = args.export_index as usize;
-        let linked = Arc::clone(&self.linked);
+        let linked = &*self.linked;
         let Some(export) = linked.exports.get(index) else {
             return Err(Failure::argument(format!("no export {index}: there are {}", linked.exports.len())));
         };
         let Phase::Ready(store) = &mut self.phase else { return Err(not_ready(&self.phase)) };
-        if args.has_state && !export.function.is_handler() {
+        if args.has_state && !export.handler {
             return Err(Failure::argument(format!("`{}` takes no state", export.function.path())));
         }
         let callee = match self.callees[index] {
@@ -99,28 +103,29 @@ impl Instance {
                 resolved
             }
         };
-        if self.linked.suspends {
-            return self.call_suspending(&linked, index, callee, args);
+        if linked.suspends {
+            return self.call_suspending(index, callee, args, out);
         }
         // SAFETY: the ABI has the caller keep the arguments valid during this call, and nothing below keeps them longer.
         let params = unsafe { borrow(args) };
-        let arguments = Arguments::read(export.signature, &export.function, &params, &mut self.joined)
-            .map_err(|m| Failure::argument(format!("parameters of `{}`: {m}", export.function.path())))?;
+        let arguments = Arguments::read(export, &params, &mut self.joined).map_err(|m| bad_parameters(export, m))?;
         store.data_mut().deadline_ticks = args.deadline_ticks;
-        arm(store, &linked, args.fuel, args.deadline_ticks);
+        arm(store, linked, args.fuel, args.deadline_ticks);
         self.fuel_given = args.fuel;
         let result = call_sync(callee, &export.function, store, params.state, arguments);
-        let fuel_left = store.get_fuel().unwrap_or(args.fuel);
-        Ok(self.finish(result, fuel_left))
+        let fuel_left = if linked.counts_fuel { store.get_fuel().unwrap_or(args.fuel) } else { args.fuel };
+        self.finish(result, fuel_left, out);
+        Ok(())
     }
 
     fn call_suspending(
         &mut self,
-        linked: &Arc<Linked>,
         index: usize,
         callee: Callee,
         args: &TeCallArgs,
-    ) -> Outcome<TeOutcome> {
+        out: &mut MaybeUninit<TeOutcome>,
+    ) -> Outcome<()> {
+        let linked = &*self.linked;
         let export = &linked.exports[index];
         // SAFETY: the caller keeps the arguments valid during this call; they are copied here.
         let given = unsafe { borrow(args) };
@@ -133,8 +138,7 @@ impl Instance {
         let owned: &'static [u8] = unsafe { &*std::ptr::from_ref(self.arguments.as_slice()) };
         let (state, params) = owned.split_at(given.state.map_or(0, <[u8]>::len));
         let params = Params { state: given.state.map(|_| state), head: params, body: &[] };
-        let arguments = Arguments::read_joined(export.signature, &export.function, &params)
-            .map_err(|m| Failure::argument(format!("parameters of `{}`: {m}", export.function.path())))?;
+        let arguments = Arguments::read_joined(export, &params).map_err(|m| bad_parameters(export, m))?;
         let Phase::Ready(mut store) = std::mem::replace(&mut self.phase, Phase::Poisoned) else {
             return Err(not_ready(&self.phase));
         };
@@ -146,23 +150,25 @@ impl Instance {
             let result = call_on_fiber(callee, &function, &mut store, params.state, arguments).await;
             (store, result)
         });
-        Ok(self.poll(run))
+        self.poll(run, out);
+        Ok(())
     }
 
     /// `value` needs to be valid during this call only: the guest gets a copy before it runs.
-    pub fn resume(&mut self, value: TeValue) -> Outcome<TeOutcome> {
-        self.go_on(Resumption::Reply(BorrowedValue(value)))
+    pub fn resume(&mut self, value: TeValue, out: &mut MaybeUninit<TeOutcome>) -> Outcome<()> {
+        self.go_on(Resumption::Reply(BorrowedValue(value)), out)
     }
 
-    pub fn abort(&mut self, message: String) -> Outcome<TeOutcome> {
-        self.go_on(Resumption::Abort(message))
+    pub fn abort(&mut self, message: String, out: &mut MaybeUninit<TeOutcome>) -> Outcome<()> {
+        self.go_on(Resumption::Abort(message), out)
     }
 
-    fn go_on(&mut self, resumption: Resumption) -> Outcome<TeOutcome> {
+    fn go_on(&mut self, resumption: Resumption, out: &mut MaybeUninit<TeOutcome>) -> Outcome<()> {
         match std::mem::replace(&mut self.phase, Phase::Poisoned) {
             Phase::Suspended(run) => {
                 self.shared.resume(resumption);
-                Ok(self.poll(run))
+                self.poll(run, out);
+                Ok(())
             }
             other => {
                 self.phase = other;
@@ -171,62 +177,63 @@ impl Instance {
         }
     }
 
-    fn poll(&mut self, mut run: Run) -> TeOutcome {
+    fn poll(&mut self, mut run: Run, out: &mut MaybeUninit<TeOutcome>) {
         match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => {
                 self.phase = Phase::Suspended(run);
                 let left = self.shared.fuel_left.load(Ordering::Relaxed);
-                TeOutcome::of(TeCallStatus::Suspended, self.fuel_given.saturating_sub(left))
+                out.write(TeOutcome::of(TeCallStatus::Suspended, self.fuel_given.saturating_sub(left)));
             }
             Poll::Ready((store, result)) => {
                 let fuel_left = store.get_fuel().unwrap_or(self.fuel_given);
                 self.phase = Phase::Ready(store);
-                self.finish(result, fuel_left)
+                self.finish(result, fuel_left, out);
             }
         }
     }
 
     #[inline]
-    fn finish(&mut self, result: wasmtime::Result<Returned>, fuel_left: u64) -> TeOutcome {
+    fn finish(&mut self, result: wasmtime::Result<Returned>, fuel_left: u64, out: &mut MaybeUninit<TeOutcome>) {
         let used = self.fuel_given.saturating_sub(fuel_left);
-        match result.and_then(|returned| self.within_limit(returned)) {
-            Ok(returned) => self.show(returned, used),
-            Err(error) => self.show_trap(&error, used),
+        let returned = match result {
+            Ok(returned) => returned,
+            Err(error) => return self.show_trap(&error, used, out),
+        };
+        let size = returned.state.as_ref().map_or(0, Vec::len) + returned.payload.size();
+        if size as u64 > self.value_bytes {
+            let error = wasmtime::Error::new(ValueTooLarge { size, limit: self.value_bytes });
+            return self.show_trap(&error, used, out);
         }
-    }
-
-    fn within_limit(&self, returned: Returned) -> wasmtime::Result<Returned> {
-        let Phase::Ready(store) = &self.phase else { return Ok(returned) };
-        let state = returned.state.as_ref().map_or(0, Vec::len);
-        let limit = store.data().limits.value_bytes;
-        let size = state + returned.payload.size();
-        if size as u64 > limit { Err(wasmtime::Error::new(ValueTooLarge { size, limit })) } else { Ok(returned) }
+        self.show(returned, used, out);
     }
 
     #[inline]
-    fn show(&mut self, returned: Returned, fuel_used: u64) -> TeOutcome {
+    fn show(&mut self, returned: Returned, fuel_used: u64, out: &mut MaybeUninit<TeOutcome>) {
         let failed = matches!(returned.payload, Payload::GuestError(_));
-        let mut outcome =
-            TeOutcome::of(if failed { TeCallStatus::GuestError } else { TeCallStatus::Returned }, fuel_used);
+        let status = if failed { TeCallStatus::GuestError } else { TeCallStatus::Returned };
         self.body = split_payload(returned.payload, &mut self.head);
-        outcome.has_state = returned.state.is_some();
+        let has_state = returned.state.is_some();
         self.state = returned.state.unwrap_or_default();
-        outcome.state = TeBytes::of(&self.state);
-        outcome.result = TeValue { head: TeBytes::of(&self.head), body: TeBytes::of(&self.body) };
-        outcome
+        out.write(TeOutcome {
+            has_state,
+            state: TeBytes::of(&self.state),
+            result: TeValue { head: TeBytes::of(&self.head), body: TeBytes::of(&self.body) },
+            ..TeOutcome::of(status, fuel_used)
+        });
     }
 
     #[cold]
-    fn show_trap(&mut self, error: &wasmtime::Error, fuel_used: u64) -> TeOutcome {
+    fn show_trap(&mut self, error: &wasmtime::Error, fuel_used: u64, out: &mut MaybeUninit<TeOutcome>) {
         let report = TrapReport::of(error);
         self.phase = Phase::Poisoned;
         self.message = report.message;
         self.backtrace = report.backtrace;
-        let mut outcome = TeOutcome::of(TeCallStatus::Trapped, fuel_used);
-        outcome.trap = report.code;
-        outcome.message = TeBytes::of(self.message.as_bytes());
-        outcome.backtrace = TeBytes::of(self.backtrace.as_bytes());
-        outcome
+        out.write(TeOutcome {
+            trap: report.code,
+            message: TeBytes::of(self.message.as_bytes()),
+            backtrace: TeBytes::of(self.backtrace.as_bytes()),
+            ..TeOutcome::of(TeCallStatus::Trapped, fuel_used)
+        });
     }
 
     /// After a panic inside a call nothing is known of the store, so it is not touched again, not even to release it.
@@ -248,6 +255,12 @@ unsafe fn borrow<'a>(args: &TeCallArgs) -> Params<'a> {
     }
 }
 
+#[cold]
+fn bad_parameters(export: &LinkedExport, malformed: Malformed) -> Failure {
+    Failure::argument(format!("parameters of `{}`: {malformed}", export.function.path()))
+}
+
+#[cold]
 fn not_ready(phase: &Phase) -> Failure {
     Failure::argument(match phase {
         Phase::Poisoned => "the instance has trapped: only releasing it is left",

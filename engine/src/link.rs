@@ -27,6 +27,8 @@ pub struct LinkedExport {
     pub function: Arc<Function>,
     pub index: ComponentExportIndex,
     pub signature: Signature,
+    /// Takes a state first.
+    pub handler: bool,
 }
 
 impl Linked {
@@ -48,7 +50,12 @@ impl Linked {
             let dynamic = link_flags & LINK_EXPORTS_DYNAMIC != 0;
             let signature = if dynamic { Signature::Dynamic } else { Signature::of(&export.function) };
             any_dynamic |= signature == Signature::Dynamic;
-            exports.push(LinkedExport { function: Arc::clone(&export.function), index: export.index, signature });
+            exports.push(LinkedExport {
+                function: Arc::clone(&export.function),
+                index: export.index,
+                signature,
+                handler: export.function.is_handler(),
+            });
         }
         Ok(Linked {
             pre,
