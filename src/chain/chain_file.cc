@@ -179,7 +179,7 @@ Result<std::size_t> ChainFileReader::read_up_to(std::uint8_t* out, std::size_t b
   std::size_t done = 0;
   while (done < bytes) {
     if (input_used_ == input_.size()) {
-      input_.resize(kBufferBytes);
+      input_.resize(std::min<std::uint64_t>(kBufferBytes, size_bytes_ + 1));
       input_used_ = 0;
       ssize_t count;
       do count = ::read(descriptor_, input_.data(), input_.size());

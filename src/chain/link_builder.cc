@@ -11,7 +11,7 @@ namespace {
 /// A link that has just less than kLinkBytes takes an event of ordinary size without growing.
 constexpr std::size_t kFirstCapacityBytes = limits::kLinkBytes + (32u << 10);
 /// Two values an event and a state.
-constexpr std::size_t kPayloadsReserved = limits::kLinkEvents * 2 + 1;
+constexpr std::size_t kPayloadsReserved = chain::kLinkEventsMax * 2 + 1;
 
 /// The longest prefix of at most `max_bytes` that does not end within a character.
 std::string_view cut(std::string_view text, std::size_t max_bytes) {
@@ -137,7 +137,7 @@ std::uint64_t LinkBuilder::add(const Body& body) {
 inline std::uint64_t LinkBuilder::count_event() { return first_sequence_ + event_count_++; }
 
 inline bool LinkBuilder::records() const {
-  THEATER_CHECK(is_open_ && event_count_ < limits::kLinkEvents);
+  THEATER_CHECK(is_open_ && event_count_ < chain::kLinkEventsMax);
   return recording_ == Recording::kOn;
 }
 

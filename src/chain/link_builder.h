@@ -83,7 +83,8 @@ class LinkBuilder {
   bool is_open() const { return is_open_; }
   /// Open without an event yet: such a link cannot be sealed; begin() may be called again, or abandon().
   bool is_empty() const { return event_count_ == 0; }
-  /// No further event may be added.
+  /// Time to seal. A few more events may still be added (up to chain::kLinkEventsMax in all), such as a handler's note
+  /// that comes between the question and the event.
   bool full() const;
   /// Sequence that the next event will have.
   std::uint64_t next_sequence() const { return first_sequence_ + event_count_; }

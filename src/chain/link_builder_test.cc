@@ -56,6 +56,14 @@ TEST(LinkBuilder, is_full_at_the_bound_of_events) {
   EXPECT_FALSE(link.builder.full());
 }
 
+TEST(LinkBuilder, a_full_link_still_takes_a_few_events) {
+  OpenLink link;
+  while (!link.builder.full()) link.builder.note("a", ValueRecord());
+  link.builder.note("a", ValueRecord());
+  link.builder.host_call(0, ValueRecord(), ValueRecord());
+  EXPECT_EQ(link.events().size(), limits::kLinkEvents + 2);
+}
+
 TEST(LinkBuilder, is_full_at_the_bound_of_bytes) {
   OpenLink link;
   const std::string long_text(kBacktraceBytesMax, 'x');
