@@ -98,6 +98,17 @@ TEST(MemoryLog, the_oldest_links_go_first_and_what_is_kept_still_verifies) {
   EXPECT_FALSE(evicted.complete);
 }
 
+TEST(MemoryLog, an_evicted_link_is_not_mistaken_for_the_one_in_its_place) {
+  // One actor and links of one size: every lap puts its links exactly where the lap before had its own.
+  Shard shard(1);
+  for (int i = 0; i < 60'000; ++i) shard.note(0);
+  const ChainSnapshot snapshot = shard.snapshot(0);
+  EXPECT_LT(snapshot.links.size(), 20'000u);
+  const VerifyReport report = verify(snapshot);
+  EXPECT_TRUE(report.ok()) << report.fault->what;
+  EXPECT_EQ(report.last_sequence, 59'999u);
+}
+
 TEST(MemoryLog, a_chain_goes_on_after_its_links_were_evicted) {
   Shard shard(2);
   shard.note(0);
