@@ -300,6 +300,26 @@ TEST(Manifest, a_users_own_handler_has_its_own_fields) {
   EXPECT_THAT(error(block), HasSubstr("unknown handler type \"weather\""));
 }
 
+TEST(Manifest, no_bound_lets_a_negative_number_in) {
+  FieldSchema field{"n", FieldKind::kUnsigned, "A number"};
+  field.max = UINT64_MAX;
+  const HandlerSchema own{"own", "", {field}};
+  ParseOptions options = in_folder();
+  options.extra_handlers = std::span(&own, 1);
+  EXPECT_THAT(error(std::string(kMinimum) + "[[handler]]\ntype = \"own\"\nn = -1", options),
+              HasSubstr("n must be from 0 to"));
+}
+
+TEST(Manifest, a_users_handler_may_replace_a_built_in_one) {
+  const HandlerSchema own{"timing", "Another clock", {{"zone", FieldKind::kString, "Which zone"}}};
+  ParseOptions options = in_folder();
+  options.extra_handlers = std::span(&own, 1);
+  EXPECT_EQ(*parse(std::string(kMinimum) + "[[handler]]\ntype = \"timing\"\nzone = \"UTC\"", options)
+                 .handler("timing")
+                 ->string("zone"),
+            "UTC");
+}
+
 // Unknown keys: never ignored.
 
 TEST(Manifest, an_unknown_key_of_the_top_level_names_its_place_and_the_nearest) {

@@ -179,6 +179,13 @@ TEST(Template, a_value_cannot_be_a_key_or_a_header) {
   EXPECT_EQ(fill("a = { b = {{x}}, c = [{{x}}] }", state), "a = { b = save_chain, c = [save_chain] }");
 }
 
+TEST(Template, quotes_at_the_end_of_a_multi_line_string_belong_to_it) {
+  const std::string state = R"({"y":"'"})";
+  EXPECT_EQ(fill("a = ['''x'''', \"{{y}}\"]", state), "a = ['''x'''', \"'\"]");
+  EXPECT_EQ(fill("a = [\"\"\"x\"\"\"\", \"{{y}}\"]", state), "a = [\"\"\"x\"\"\"\", \"'\"]");
+  EXPECT_EQ(fill("a = [\"\"\"\\\"\"\"\", \"{{y}}\"]", state), "a = [\"\"\"\\\"\"\"\", \"'\"]");
+}
+
 TEST(Template, a_value_with_braces_is_not_filled_again) {
   EXPECT_EQ(fill("a = \"{{x}}\"", R"({"x":"{{y}}","y":"secret"})"), "a = \"{{y}}\"");
 }
