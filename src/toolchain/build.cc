@@ -227,7 +227,7 @@ Result<BuildReport> build(const BuildOptions& options) {
   if (!project) return fail(std::move(project.error()));
   Result<Tools> tools = find_tools(options.clang, options.linker);
   if (!tools) return fail(std::move(tools.error()));
-  Result<fs::path> sdk = options.sdk.empty() ? find_sdk() : fs::absolute(options.sdk);
+  Result<fs::path> sdk = options.sdk.empty() ? find_sdk() : fs::weakly_canonical(options.sdk);
   if (!sdk) return fail(std::move(sdk.error()));
 
   Build build{options, std::move(*project), std::move(*tools), std::move(*sdk), {}, options.parallel};

@@ -90,7 +90,7 @@ Result<Tools> find_tools(const fs::path& clang, const fs::path& linker) {
 
 Result<fs::path> find_sdk() {
   if (const char* const named = std::getenv("THEATER_SDK"); named != nullptr && *named != '\0') {
-    if (is_sdk(named)) return fs::path(named);
+    if (is_sdk(named)) return fs::canonical(named);
     return fail(ErrorCode::kNotFound,
                 std::string("THEATER_SDK names ") + named + ", which is not an SDK: c/include/theater.h is missing");
   }
