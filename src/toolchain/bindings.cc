@@ -32,7 +32,7 @@ Result<WitFiles> read_wit(const fs::path& folder) {
     if (entry->path().extension() != ".wit") continue;
     Result<std::string> text = read_text(entry->path());
     if (!text) return fail(std::move(text.error()));
-    files[fs::relative(entry->path(), folder)] = std::move(*text);
+    files[entry->path().lexically_relative(folder)] = std::move(*text);
   }
   if (files.empty()) return fail(ErrorCode::kNotFound, "no *.wit file in " + folder.string());
   return files;

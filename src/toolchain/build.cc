@@ -227,7 +227,8 @@ Result<BuildReport> build(const BuildOptions& options) {
   if (!project) return fail(std::move(project.error()));
   Result<Tools> tools = find_tools(options.clang, options.linker);
   if (!tools) return fail(std::move(tools.error()));
-  Result<fs::path> sdk = options.sdk.empty() ? find_sdk() : fs::weakly_canonical(options.sdk);
+  std::error_code unusable;
+  Result<fs::path> sdk = options.sdk.empty() ? find_sdk() : fs::weakly_canonical(options.sdk, unusable);
   if (!sdk) return fail(std::move(sdk.error()));
 
   Build build{options, std::move(*project), std::move(*tools), std::move(*sdk), {}, options.parallel};

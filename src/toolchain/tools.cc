@@ -90,7 +90,8 @@ Result<Tools> find_tools(const fs::path& clang, const fs::path& linker) {
 
 Result<fs::path> find_sdk() {
   if (const char* const named = std::getenv("THEATER_SDK"); named != nullptr && *named != '\0') {
-    if (is_sdk(named)) return fs::canonical(named);
+    std::error_code ignored;
+    if (is_sdk(named)) return fs::weakly_canonical(named, ignored);
     return fail(ErrorCode::kNotFound,
                 std::string("THEATER_SDK names ") + named + ", which is not an SDK: c/include/theater.h is missing");
   }
