@@ -37,6 +37,7 @@ TEST(Nearest, another_word_finds_nothing) {
   const std::vector<std::string> keys = {"name", "version", "component", "save_chain"};
   EXPECT_EQ(nearest("supervision", keys), std::nullopt);
   EXPECT_EQ(nearest("x", keys), std::nullopt);
+  EXPECT_EQ(nearest("nix", keys), std::nullopt) << "three edits are too many for a short word";
   EXPECT_EQ(nearest("", keys), std::nullopt);
   EXPECT_EQ(nearest(std::string(1'000'000, 'n'), keys), std::nullopt);
 }
