@@ -72,7 +72,9 @@ typedef struct {
   bool pooling;                  ///< preallocated slots; otherwise on demand
   uint32_t pool_instances;       ///< slots for component instances, and memories, when pooling
   uint32_t pool_stacks;          ///< fibers' stacks when pooling; each takes two memory mappings from the start
-  uint64_t pool_memory_bytes;    ///< the largest memory a pooled instance may have; otherwise what to reserve, 0: as much as is best
+  /// Pooling: address space for each memory, at most 4 GiB, which saves bounds checks; no memory grows beyond. Otherwise: what to
+  /// reserve for each memory, which may grow beyond; 0: what is quickest.
+  uint64_t pool_memory_bytes;
   bool memory_copy_on_write;     ///< initialise memories by mapping: one more mapping an instance
   bool fuel;                     ///< compile code that counts fuel
   uint64_t stack_bytes;          ///< the guest's stack; deeper recursion traps

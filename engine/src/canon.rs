@@ -50,6 +50,11 @@ impl<'a> Cursor<'a> {
         Cursor { head, body }
     }
 
+    /// What is left.
+    pub fn pieces(&self) -> (&'a [u8], &'a [u8]) {
+        (self.head, self.body)
+    }
+
     #[inline]
     pub fn byte(&mut self) -> Read<u8> {
         if self.head.is_empty() {

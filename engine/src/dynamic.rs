@@ -1,16 +1,14 @@
-//! Any value by way of wasmtime's dynamic values: slow, and right for every type. The typed paths are tested against it.
+//! Any value by way of wasmtime's dynamic values: slow, and right for every type. The other paths are tested against it.
 
 use crate::canon::{Cursor, Malformed, Read, put_bytes, put_signed, put_unsigned};
 use crate::host::{Answer, BorrowedValue, Host, suspended};
 use crate::imports::{bad_reply, not_suspending};
 use crate::types::{Function, Ty};
+use crate::validate::{CANONICAL_NAN32, CANONICAL_NAN64, read_char, read_f32, read_f64, read_flags};
 use std::future::ready;
 use std::sync::Arc;
 use wasmtime::component::{LinkerInstance, Val};
 use wasmtime::{Result, StoreContextMut};
-
-pub const CANONICAL_NAN32: u32 = 0x7fc0_0000;
-pub const CANONICAL_NAN64: u64 = 0x7ff8_0000_0000_0000;
 
 /// Appends the canonical bytes of a value that wasmtime lifted, and that hence has this type.
 pub fn encode(value: &Val, ty: &Ty, out: &mut Vec<u8>) {
@@ -101,21 +99,9 @@ pub fn decode(ty: &Ty, from: &mut Cursor<'_>) -> Read<Val> {
         Ty::S16 => Val::S16(from.signed(16)? as i16),
         Ty::S32 => Val::S32(from.signed(32)? as i32),
         Ty::S64 => Val::S64(from.signed(64)?),
-        Ty::F32 => {
-            let value = f32::from_bits(u32::from_le_bytes(array(from)?));
-            if value.is_nan() && value.to_bits() != CANONICAL_NAN32 {
-                return Err(Malformed::Nan);
-            }
-            Val::Float32(value)
-        }
-        Ty::F64 => {
-            let value = f64::from_bits(u64::from_le_bytes(array(from)?));
-            if value.is_nan() && value.to_bits() != CANONICAL_NAN64 {
-                return Err(Malformed::Nan);
-            }
-            Val::Float64(value)
-        }
-        Ty::Char => Val::Char(decode_char(from)?),
+        Ty::F32 => Val::Float32(read_f32(from)?),
+        Ty::F64 => Val::Float64(read_f64(from)?),
+        Ty::Char => Val::Char(read_char(from)?),
         Ty::String => Val::String(from.text()?.to_string()),
         Ty::List(item) => {
             let count = from.count()?;
@@ -141,14 +127,9 @@ pub fn decode(ty: &Ty, from: &mut Cursor<'_>) -> Read<Val> {
             Ok(decode_optional(ok.as_deref(), from)?)
         }),
         Ty::Flags(names) => {
-            let mut bytes = vec![0; names.len().div_ceil(8)];
-            for byte in &mut bytes {
-                *byte = from.byte()?;
-            }
+            let mut bytes = Vec::new();
+            read_flags(names.len(), from, |byte| bytes.push(byte))?;
             let set = |bit: usize| bytes[bit / 8] >> (bit % 8) & 1 == 1;
-            if (names.len()..bytes.len() * 8).any(set) {
-                return Err(Malformed::Flags);
-            }
             Val::Flags(names.iter().enumerate().filter(|(bit, _)| set(*bit)).map(|(_, n)| n.clone()).collect())
         }
     })
@@ -156,32 +137,6 @@ pub fn decode(ty: &Ty, from: &mut Cursor<'_>) -> Read<Val> {
 
 fn decode_optional(ty: Option<&Ty>, from: &mut Cursor<'_>) -> Read<Option<Box<Val>>> {
     ty.map(|ty| decode(ty, from).map(Box::new)).transpose()
-}
-
-/// Byte by byte: the value may be cut by the end of the head.
-fn array<const N: usize>(from: &mut Cursor<'_>) -> Read<[u8; N]> {
-    let mut bytes = [0; N];
-    for byte in &mut bytes {
-        *byte = from.byte()?;
-    }
-    Ok(bytes)
-}
-
-fn decode_char(from: &mut Cursor<'_>) -> Read<char> {
-    let first = from.byte()?;
-    let size = match first {
-        0..0x80 => 1,
-        0xc0..0xe0 => 2,
-        0xe0..0xf0 => 3,
-        0xf0..0xf8 => 4,
-        _ => return Err(Malformed::Char),
-    };
-    let mut bytes = [first, 0, 0, 0];
-    for byte in &mut bytes[1..size] {
-        *byte = from.byte()?;
-    }
-    let text = std::str::from_utf8(&bytes[..size]).map_err(|_| Malformed::Char)?;
-    text.chars().next().ok_or(Malformed::Char)
 }
 
 /// Binds an import of any signature.

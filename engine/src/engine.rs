@@ -11,10 +11,8 @@ use wasmtime::{
 
 /// Beside the guest's own frames a fiber's stack holds the host callback and all that it calls.
 const HOST_STACK_BYTES: usize = 512 << 10;
-/// With this much address space a memory needs no bounds checks in compiled code.
-const UNCHECKED_RESERVATION_BYTES: u64 = 4 << 30;
-/// What all pooled memories together may reserve: half of what x86-64 gives a process.
-const POOL_ADDRESS_SPACE_BYTES: u64 = 96 << 40;
+/// All that a 32-bit memory can be. With this much address space it needs no bounds checks in compiled code.
+const LARGEST_MEMORY_BYTES: u64 = 4 << 30;
 /// Address space between memories; it lets compiled code leave out checks of small constant offsets.
 const GUARD_BYTES: u64 = 64 << 10;
 /// The largest table of a pooled component: 512 KiB of address space each, touched only as far as it is used.
@@ -51,14 +49,11 @@ pub fn new_engine(wanted: &TeEngineConfig) -> Outcome<Engine> {
 }
 
 fn pool(config: &mut Config, wanted: &TeEngineConfig) -> Outcome<()> {
-    let slots = u64::from(wanted.pool_instances);
     let memory = wanted.pool_memory_bytes.next_multiple_of(64 << 10);
-    if slots == 0 || memory == 0 || memory > UNCHECKED_RESERVATION_BYTES {
+    if wanted.pool_instances == 0 || memory == 0 || memory > LARGEST_MEMORY_BYTES {
         return Err(Failure::argument("pool_instances must not be 0; pool_memory_bytes must be 1 byte to 4 GiB"));
     }
-    let unchecked = slots.saturating_mul(UNCHECKED_RESERVATION_BYTES + GUARD_BYTES) <= POOL_ADDRESS_SPACE_BYTES;
-    let reservation = if unchecked { UNCHECKED_RESERVATION_BYTES } else { memory };
-    config.memory_reservation(reservation).memory_guard_size(GUARD_BYTES).guard_before_linear_memory(false);
+    config.memory_reservation(memory).memory_guard_size(GUARD_BYTES).guard_before_linear_memory(false);
     let mut pool = PoolingAllocationConfig::new();
     let many = wanted.pool_instances.saturating_mul(2).max(64);
     pool.total_component_instances(wanted.pool_instances)

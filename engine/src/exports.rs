@@ -1,6 +1,7 @@
 //! Calls of exported functions, typed where the signature is a known shape.
 
 use crate::canon::{Cursor, Read};
+use crate::direct::{self, MAX_FLAT_PARAMS, flat_params, flat_result};
 use crate::dynamic::{decode, encode};
 use crate::host::Host;
 use crate::link::LinkedExport;
@@ -13,7 +14,18 @@ use wasmtime::{Result, Store};
 pub enum Signature {
     /// A handler with these parameters that returns the state alone, or the state and an optional byte list.
     Handler(HandlerParams, bool),
+    /// Any other whose parameters are not passed in memory; with this kind of result.
+    Direct(DirectResult),
     Dynamic,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DirectResult {
+    Nothing,
+    /// One flat value.
+    One,
+    Many,
+    Handler,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,19 +37,34 @@ pub enum HandlerParams {
 
 impl Signature {
     pub fn of(function: &Function) -> Signature {
-        let Some((params, results)) = function.handler_parts() else { return Signature::Dynamic };
+        if let Some(typed) = Signature::typed(function) {
+            return typed;
+        }
+        if flat_params(function) > MAX_FLAT_PARAMS {
+            return Signature::Dynamic;
+        }
+        Signature::Direct(match flat_result(function) {
+            _ if function.is_handler() => DirectResult::Handler,
+            0 => DirectResult::Nothing,
+            1 => DirectResult::One,
+            _ => DirectResult::Many,
+        })
+    }
+
+    fn typed(function: &Function) -> Option<Signature> {
+        let (params, results) = function.handler_parts()?;
         let params = match params {
             [Ty::String] => HandlerParams::Text,
             [bytes] if bytes.is_bytes() => HandlerParams::Bytes,
             [Ty::String, bytes] if bytes.is_bytes() => HandlerParams::TextBytes,
-            _ => return Signature::Dynamic,
+            _ => return None,
         };
         match results {
-            [] => Signature::Handler(params, false),
+            [] => Some(Signature::Handler(params, false)),
             [Ty::Tuple(items)] if matches!(items.as_slice(), [item] if item.is_optional_bytes()) => {
-                Signature::Handler(params, true)
+                Some(Signature::Handler(params, true))
             }
-            _ => Signature::Dynamic,
+            _ => None,
         }
     }
 }
@@ -55,6 +82,10 @@ pub enum Callee {
     TextReply(Handler<(&'static str,), StateAndReply>),
     TextBytes(Handler<(&'static str, &'static [u8]), State>),
     TextBytesReply(Handler<(&'static str, &'static [u8]), StateAndReply>),
+    DirectNothing(TypedFunc<direct::Arguments<'static>, ()>),
+    DirectOne(TypedFunc<direct::Arguments<'static>, direct::Results<1>>),
+    DirectMany(TypedFunc<direct::Arguments<'static>, direct::Results<2>>),
+    DirectHandler(TypedFunc<direct::Arguments<'static>, direct::HandlerResults>),
     Dynamic(Func),
 }
 
@@ -72,6 +103,10 @@ impl Callee {
         use HandlerParams as P;
         Ok(match signature {
             Signature::Dynamic => Callee::Dynamic(func),
+            Signature::Direct(DirectResult::Nothing) => Callee::DirectNothing(func.typed(store)?),
+            Signature::Direct(DirectResult::One) => Callee::DirectOne(func.typed(store)?),
+            Signature::Direct(DirectResult::Many) => Callee::DirectMany(func.typed(store)?),
+            Signature::Direct(DirectResult::Handler) => Callee::DirectHandler(func.typed(store)?),
             Signature::Handler(P::Bytes, false) => Callee::Bytes(func.typed(store)?),
             Signature::Handler(P::Bytes, true) => Callee::BytesReply(func.typed(store)?),
             Signature::Handler(P::Text, false) => Callee::Text(func.typed(store)?),
@@ -123,6 +158,7 @@ pub enum Arguments<'a> {
     Bytes((&'a [u8],)),
     Text((&'a str,)),
     TextBytes((&'a str, &'a [u8])),
+    Direct(direct::Arguments<'a>),
     Dynamic(Vec<Val>),
 }
 
@@ -132,20 +168,13 @@ impl<'a> Arguments<'a> {
     pub fn read(export: &LinkedExport, params: &Params<'a>, joined: &'a mut Vec<u8>) -> Read<Arguments<'a>> {
         match export.signature {
             Signature::Dynamic => read_dynamic(&export.function, params).map(Arguments::Dynamic),
+            Signature::Direct(_) => {
+                direct::Arguments::read(&export.function, export.handler, params, joined).map(Arguments::Direct)
+            }
             Signature::Handler(shape, _) => {
                 crate::canon::read_all(params.head, params.body, joined, |cursor| Arguments::read_shape(shape, cursor))
             }
         }
-    }
-
-    /// The same for parameters that are all in the head.
-    pub fn read_joined(export: &LinkedExport, params: &Params<'a>) -> Read<Arguments<'a>> {
-        let mut cursor = Cursor::new(params.head, &[]);
-        let arguments = match export.signature {
-            Signature::Dynamic => return read_dynamic(&export.function, params).map(Arguments::Dynamic),
-            Signature::Handler(shape, _) => Arguments::read_shape(shape, &mut cursor)?,
-        };
-        cursor.end().map(|()| arguments)
     }
 
     #[inline]
@@ -207,6 +236,13 @@ macro_rules! dispatch {
             (Callee::TextBytesReply(f), Arguments::TextBytes(p)) => {
                 returned(f.$method(&mut *$store, ($state, p))$(.$await)??)
             }
+            (Callee::DirectHandler(f), Arguments::Direct(a)) => f.$method(&mut *$store, a)$(.$await)??.0,
+            (Callee::DirectNothing(f), Arguments::Direct(a)) => {
+                f.$method(&mut *$store, a)$(.$await)??;
+                Returned::default()
+            }
+            (Callee::DirectOne(f), Arguments::Direct(a)) => canonical(f.$method(&mut *$store, a)$(.$await)??.0),
+            (Callee::DirectMany(f), Arguments::Direct(a)) => canonical(f.$method(&mut *$store, a)$(.$await)??.0),
             (Callee::Dynamic(f), Arguments::Dynamic(values)) => {
                 let mut results = [Val::Bool(false)];
                 let count = usize::from($function.result.is_some());
@@ -237,6 +273,10 @@ pub async fn call_on_fiber(
     arguments: Arguments<'static>,
 ) -> Result<Returned> {
     Ok(dispatch!(callee, function, store, state, arguments, call_async, await))
+}
+
+fn canonical(bytes: Vec<u8>) -> Returned {
+    Returned { state: None, payload: Payload::Canonical(bytes) }
 }
 
 fn dynamic_returned(function: &Function, results: &[Val]) -> Returned {

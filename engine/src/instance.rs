@@ -134,11 +134,14 @@ impl Instance {
             self.arguments.extend_from_slice(piece);
         }
         // SAFETY: `arguments` is changed and released only when no call is suspended: this function is reached in the ready
-        // phase alone, and fields are dropped in order, `phase` first.
-        let owned: &'static [u8] = unsafe { &*std::ptr::from_ref(self.arguments.as_slice()) };
+        // phase alone, and fields are dropped in order, `phase` first. The same goes for `joined`, which only
+        // calls that start change.
+        let (owned, joined): (&'static [u8], &'static mut Vec<u8>) = unsafe {
+            (&*std::ptr::from_ref(self.arguments.as_slice()), &mut *std::ptr::from_mut(&mut self.joined))
+        };
         let (state, params) = owned.split_at(given.state.map_or(0, <[u8]>::len));
         let params = Params { state: given.state.map(|_| state), head: params, body: &[] };
-        let arguments = Arguments::read_joined(export, &params).map_err(|m| bad_parameters(export, m))?;
+        let arguments = Arguments::read(export, &params, joined).map_err(|m| bad_parameters(export, m))?;
         let Phase::Ready(mut store) = std::mem::replace(&mut self.phase, Phase::Poisoned) else {
             return Err(not_ready(&self.phase));
         };

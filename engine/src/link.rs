@@ -2,6 +2,7 @@
 
 use crate::abi::{IMPORT_DYNAMIC, IMPORT_SUSPENDS, LINK_EXPORTS_DYNAMIC, TeHostFn, TeStatus};
 use crate::component::Compiled;
+use crate::direct::bind_direct;
 use crate::dynamic::bind_dynamic;
 use crate::exports::Signature;
 use crate::failure::{Failure, Outcome};
@@ -94,10 +95,11 @@ fn bind(linker: &mut Linker<Host>, compiled: &Compiled, import_flags: &[u32]) ->
             let flags = import_flags[index];
             let suspends = flags & IMPORT_SUSPENDS != 0;
             let index = u32::try_from(index).map_err(|_| Failure::argument("too many imports"))?;
-            let typed = flags & IMPORT_DYNAMIC == 0 && bind_typed(&mut to, function, index, suspends).map_err(link)?;
-            if !typed {
+            if flags & IMPORT_DYNAMIC != 0 {
                 bind_dynamic(&mut to, function, index, suspends).map_err(link)?;
                 any_dynamic = true;
+            } else if !bind_typed(&mut to, function, index, suspends).map_err(link)? {
+                bind_direct(&mut to, function, index, suspends).map_err(link)?;
             }
         }
     }

@@ -18,8 +18,8 @@ constexpr std::uint64_t kOtherMappings = 6'000;
 constexpr std::uint64_t kFullMemoryBytes = 4ull << 30;
 /// Reserved for a memory on demand when address space is scarce; a memory that grows beyond moves.
 constexpr std::uint64_t kSmallMemoryBytes = 1ull << 20;
-/// As many 4 GiB reservations fit into what a process may address, with room for everything else.
-constexpr std::uint64_t kFullMemorySlots = 24'000;
+/// As many 4 GiB reservations fit into what a process may address (128 TiB), with room for everything else.
+constexpr std::uint64_t kFullMemorySlots = 22'000;
 
 struct Machine {
   std::uint64_t mappings;
