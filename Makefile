@@ -44,8 +44,8 @@ fuzz: ## every fuzz target for SECONDS=60
 	@scripts/build.sh fuzz
 	@scripts/fuzz.sh $(SECONDS)
 
-bench: ## the micro benchmarks in bench/
-	@scripts/install-deps.sh build test
+bench: ## the measuring programs in bench/
+	@scripts/install-deps.sh build bench
 	@scripts/build.sh release --target benchmarks
 	@scripts/bench.sh
 

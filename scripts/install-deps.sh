@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian 12 packages that are missing, and nothing when none is. Quick and silent when all is there.
 #
-#   scripts/install-deps.sh [build] [test] [check]      (default: build test)
+#   scripts/install-deps.sh [build] [test] [check] [bench]      (default: build test)
 set -euo pipefail
 
 # What `make build` and `make demo` need.
@@ -35,6 +35,10 @@ check=(
   llvm-19               # llvm-symbolizer: names and lines in their reports
   shellcheck            # shell scripts
 )
+# What `make bench` needs beside what `make build` does.
+bench=(
+  libbenchmark-dev      # measuring programs
+)
 rust_at_least=1.95
 
 [[ $# -gt 0 ]] || set -- build test
@@ -44,7 +48,8 @@ for group in "$@"; do
     build) wanted+=("${build[@]}") ;;
     test) wanted+=("${test[@]}") ;;
     check) wanted+=("${check[@]}") ;;
-    *) echo "install-deps.sh: no group '$group'; there are build, test and check" >&2; exit 2 ;;
+    bench) wanted+=("${bench[@]}") ;;
+    *) echo "install-deps.sh: no group '$group'; there are build, test, check and bench" >&2; exit 2 ;;
   esac
 done
 
