@@ -82,7 +82,15 @@ class Narrator final : public RuntimeListener {
   }
   void event(const Event& event) {
     if (context_.json) return put("event", ordered_json::parse(to_json(event)));
-    tell(name_of(event.actor), context_.output.dim(to_line(event)));
+    if (event.kind == EventKind::kStarted) remember(event.actor, event.name);
+    // The event's own time stands in front, in the form that all lines here have.
+    const std::string line = to_line(event);
+    tell(name_of(event.actor), context_.output.dim(line.substr(line.find(' ') + 1)), event.time_ns);
+  }
+  /// The name in its colour, and blanks up to the longest.
+  std::string column(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return context_.output.hashed(name) + std::string(std::max(width_, name.size()) - name.size(), ' ');
   }
   void answer(const Message& request, const Result<Bytes>& answer) {
     if (context_.json) {
@@ -117,16 +125,8 @@ class Narrator final : public RuntimeListener {
     const auto found = names_.find(id);
     return found == names_.end() ? to_string(id).substr(0, 8) : found->second;
   }
-  void tell(const std::string& name, std::string_view what) {
-    std::size_t width;
-    {
-      const std::lock_guard lock(mutex_);
-      width = width_;
-    }
-    std::string padded = name;
-    padded.resize(std::max(width, name.size()), ' ');
-    context_.output.line(context_.output.dim(clock_time(SystemClock().wall_ns())) + "  " + context_.output.hashed(padded) + "  " +
-                         std::string(what));
+  void tell(const std::string& name, std::string_view what, std::uint64_t time_ns = SystemClock().wall_ns()) {
+    context_.output.line(context_.output.dim(clock_time(time_ns)) + "  " + column(name) + "  " + std::string(what));
   }
 
   Context& context_;
@@ -274,7 +274,7 @@ class Run {
         narrator_.put("chain", json);
         continue;
       }
-      std::string text = context_.output.hashed(info->name) + "  " + grouped(info->events) + " events";
+      std::string text = narrator_.column(info->name) + "  " + grouped(info->events) + " events";
       if (good) {
         text += ", " + context_.output.good("chain verified") + (report->complete ? "" : " (the latest " + grouped(report->events) + ")") +
                 ", head " + to_hex(report->head_hash).substr(0, 16);
@@ -290,7 +290,7 @@ class Run {
       narrator_.put("messages", {{"sent", totals.sent}, {"delivered", totals.delivered}, {"refused", totals.refused}, {"dead_letters", totals.dead_letters}});
     } else {
       context_.output.line("messages: " + grouped(totals.sent) + " sent, " + grouped(totals.delivered) + " delivered, " +
-                           grouped(totals.refused) + " refused, " + grouped(totals.dead_letters) + " dead letters");
+                           grouped(totals.refused) + " refused, " + grouped(totals.dead_letters) + (totals.dead_letters == 1 ? " dead letter" : " dead letters"));
     }
     return all_good;
   }
