@@ -19,13 +19,13 @@ namespace theater {
 namespace actor {
 class ActorCell;
 struct ActorSpec;
-}
+}  // namespace actor
 
 /// A function of a WIT interface that a handler implements for guests.
 struct HandlerFunction {
   std::string_view name;
-  /// It may answer later. An actor whose component imports such a function runs every call on a stack of its own, which costs
-  /// about 150 ns a call, so it is said for each function and not for the handler as a whole.
+  /// It may answer later. An actor whose component imports such a function runs every call on a stack of its own, which
+  /// costs about 150 ns a call, so it is said for each function and not for the handler as a whole.
   bool suspends = false;
 };
 
@@ -42,7 +42,8 @@ enum class HostStatus : std::uint8_t {
   kTrap,     ///< the guest is to be ended: it broke the interface's rules in a way that no error value can express
 };
 
-/// Brings the result of a suspended host call, from any thread. Used once; completing a call that is over already does nothing.
+/// Brings the result of a suspended host call, from any thread. Used once; completing a call that is over already does
+/// nothing.
 class Completion {
  public:
   /// `result` are the canonical bytes of the function's result.
@@ -55,7 +56,8 @@ class Completion {
   std::uint64_t call_number_ = 0;
 };
 
-/// What a handler may ask of the actor that it serves. Only from the actor's shard, that is: inside the methods of HandlerInstance.
+/// What a handler may ask of the actor that it serves. Only from the actor's shard, that is: inside the methods of
+/// HandlerInstance.
 class ActorContext {
  public:
   virtual const ActorId& id() const = 0;
@@ -75,11 +77,13 @@ class ActorContext {
   ~ActorContext() = default;
 };
 
-/// Queues turns of one actor: calls of the exported functions that its handler listed. From any thread, for as long as one likes.
+/// Queues turns of one actor: calls of the exported functions that its handler listed. From any thread, for as long as
+/// one likes.
 class Poster {
  public:
-  /// Calls the function with this place in Handler::exports(), with these parameters (canonical bytes of the tuple). The mailbox's
-  /// bounds hold: kMailboxFull, kTooLarge; kStopped once the actor has ended; kNotFound when it does not export the function.
+  /// Calls the function with this place in Handler::exports(), with these parameters (canonical bytes of the tuple).
+  /// The mailbox's bounds hold: kMailboxFull, kTooLarge; kStopped once the actor has ended; kNotFound when it does not
+  /// export the function.
   Result<void> post(std::size_t export_place, ByteView params) const;
 
  private:
@@ -148,8 +152,8 @@ struct HandlerSetup {
   Poster poster;
 };
 
-/// The host's side of one or more WIT interfaces, one in a process; makes a HandlerInstance for each actor whose manifest names
-/// its type. Thread-safe after construction.
+/// The host's side of one or more WIT interfaces, one in a process; makes a HandlerInstance for each actor whose
+/// manifest names its type. Thread-safe after construction.
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -170,7 +174,8 @@ class HandlerRegistry {
   /// kAlreadyExists when the type or one of the interfaces has a handler.
   Result<void> add(std::shared_ptr<const Handler> handler);
   const Handler* find(std::string_view type) const;
-  /// The handler of an interface, whichever of the names theater:simple and ntwk:theater and whatever version it is imported by.
+  /// The handler of an interface, whichever of the names theater:simple and ntwk:theater and whatever version it is
+  /// imported by.
   const Handler* find_by_interface(std::string_view interface) const;
   std::vector<HandlerSchema> schemas() const;
 
@@ -178,8 +183,8 @@ class HandlerRegistry {
   std::vector<std::shared_ptr<const Handler>> handlers_;
 };
 
-/// The name under which an interface is known here: without its version, and with ntwk:theater, the name that older actors use,
-/// as theater:simple.
+/// The name under which an interface is known here: without its version, and with ntwk:theater, the name that older
+/// actors use, as theater:simple.
 std::string canonical_interface(std::string_view interface);
 
 }  // namespace theater

@@ -11,8 +11,9 @@
 
 namespace theater {
 
-/// Messages between actors: the interfaces `theater:simple/message-server-host` (for guests to call) and `message-server-client` (called
-/// in guests). Registers each of its actors with the router and takes it out again at its end.
+/// Messages between actors: the interfaces `theater:simple/message-server-host` (for guests to call) and
+/// `message-server-client` (called in guests). Registers each of its actors with the router and takes it out again at
+/// its end.
 class MessageServerHandler final : public Handler {
  public:
   /// `permissions` bound every actor's own; none: no further bound. The router must outlive the runtime.
@@ -28,8 +29,8 @@ class MessageServerHandler final : public Handler {
   MessageRouter& router_;
 };
 
-/// Time: the interface `theater:simple/timing`. A guest that sleeps does not hold up its shard; the wait is measured by a clock that
-/// does not jump.
+/// Time: the interface `theater:simple/timing`. A guest that sleeps does not hold up its shard; the wait is measured by
+/// a clock that does not jump.
 class TimingHandler final : public Handler {
  public:
   std::string_view type() const override { return "timing"; }

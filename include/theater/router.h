@@ -49,7 +49,8 @@ struct DeadLetter {
   std::uint64_t bytes = 0;
 };
 
-/// Totals over all messages since the start. When nothing is under way: sent = delivered + refused + dead_letters, exactly.
+/// Totals over all messages since the start. When nothing is under way: sent = delivered + refused + dead_letters,
+/// exactly.
 struct MessageTotals {
   std::uint64_t sent = 0;
   std::uint64_t delivered = 0;
@@ -59,9 +60,9 @@ struct MessageTotals {
   std::vector<std::pair<std::string, std::uint64_t>> dead_letters_by_reason;
 };
 
-/// Finds actors and brings messages to their mailboxes: for guests, for the C++ API and for servers alike. Made before the runtime that
-/// it serves and given to its MessageServerHandler. A process may hold several routers; actors reach each other within one only.
-/// Any thread.
+/// Finds actors and brings messages to their mailboxes: for guests, for the C++ API and for servers alike. Made before
+/// the runtime that it serves and given to its MessageServerHandler. A process may hold several routers; actors reach
+/// each other within one only. Any thread.
 class MessageRouter {
  public:
   MessageRouter();
@@ -74,17 +75,19 @@ class MessageRouter {
   /// How many actors take messages.
   std::size_t size() const;
 
-  /// Puts a message into the actor's mailbox. Answers at once: when it is ok the message will be delivered unless the actor ends. kNotFound,
-  /// kMailboxFull, kTooLarge, kStopped, kNotPermitted (the actor takes no such messages).
+  /// Puts a message into the actor's mailbox. Answers at once: when it is ok the message will be delivered unless the
+  /// actor ends. kNotFound, kMailboxFull, kTooLarge, kStopped, kNotPermitted (the actor takes no such messages).
   Result<void> send(const ActorId& target, ByteView message);
 
   using Answer = std::function<void(Result<Bytes>)>;
-  /// Sends a request and calls `answer` exactly once, on a shard's thread: with the answer, or kTimeout, kStopped, kGuestError (the actor
-  /// answered with an error), kRefused (it cancelled), or what send() returns. `timeout_ms` 0: the default of 30 s.
+  /// Sends a request and calls `answer` exactly once, on a shard's thread: with the answer, or kTimeout, kStopped,
+  /// kGuestError (the actor answered with an error), kRefused (it cancelled), or what send() returns. `timeout_ms` 0:
+  /// the default of 30 s.
   void request(const ActorId& target, ByteView message, std::uint64_t timeout_ms, Answer answer);
 
   /// Opens a channel to the actor with a first message. The listener is told what comes of it.
-  Result<ChannelId> open_channel(const ActorId& target, ByteView first_message, std::shared_ptr<ChannelListener> listener);
+  Result<ChannelId> open_channel(const ActorId& target, ByteView first_message,
+                                 std::shared_ptr<ChannelListener> listener);
   /// kClosed when the channel is not open to this side; otherwise as send().
   Result<void> send_on_channel(const ChannelId& channel, ByteView message);
   /// Tells the actor; the listener hears no more. kClosed when it was closed already.

@@ -49,8 +49,8 @@ struct ActorInfo {
   std::optional<Bytes> result;
 };
 
-/// Hears what happens to actors. Called on shards' threads, on several at once: return soon, never block, and do not call the
-/// Runtime's own methods, which wait for shards. Must outlive the runtime.
+/// Hears what happens to actors. Called on shards' threads, on several at once: return soon, never block, and do not
+/// call the Runtime's own methods, which wait for shards. Must outlive the runtime.
 class RuntimeListener {
  public:
   virtual ~RuntimeListener() = default;
@@ -99,7 +99,8 @@ struct SpawnOptions {
   std::optional<ActorId> parent;
   /// Let others reach it by its manifest's name, which must be free.
   bool register_name = false;
-  /// Put it on the shard of this actor, for actors that talk to each other more than to others; none: the next shard in turn.
+  /// Put it on the shard of this actor, for actors that talk to each other more than to others; none: the next shard in
+  /// turn.
   std::optional<ActorId> near;
 };
 
@@ -115,23 +116,25 @@ struct ChainReport {
   std::optional<std::pair<std::uint64_t, std::string>> fault;
 };
 
-/// Runs actors. Its methods may be called from any thread but a shard's (a listener's callback, a handler): they wait for shards.
+/// Runs actors. Its methods may be called from any thread but a shard's (a listener's callback, a handler): they wait
+/// for shards.
 class Runtime {
  public:
   /// Starts the shards. The router and the registry's handlers must outlive the runtime.
-  static Result<std::unique_ptr<Runtime>> start(RuntimeOptions options, HandlerRegistry handlers, MessageRouter& router);
+  static Result<std::unique_ptr<Runtime>> start(RuntimeOptions options, HandlerRegistry handlers,
+                                                MessageRouter& router);
   /// Stops everything.
   ~Runtime();
   Runtime(const Runtime&) = delete;
   Runtime& operator=(const Runtime&) = delete;
 
-  /// Reads the component that the manifest names, compiles it (or takes it from the cache) and checks that the manifest grants what
-  /// it imports. kNotFound, kInvalidComponent, kMissingHandler, …
+  /// Reads the component that the manifest names, compiles it (or takes it from the cache) and checks that the manifest
+  /// grants what it imports. kNotFound, kInvalidComponent, kMissingHandler, …
   Result<Blueprint> prepare(Manifest manifest);
   /// The same with the component's bytes given, whatever the manifest's `component` says.
   Result<Blueprint> prepare(Manifest manifest, ByteView component);
-  /// Loads a manifest's file with the handlers that this runtime knows, and what its init_state says. `initial_state`, when given, goes before it and fills the
-  /// template.
+  /// Loads a manifest's file with the handlers that this runtime knows, and what its init_state says. `initial_state`,
+  /// when given, goes before it and fills the template.
   struct Loaded {
     Manifest manifest;
     std::optional<Bytes> state;
@@ -145,8 +148,8 @@ class Runtime {
   /// Loads, prepares and spawns.
   Result<ActorId> spawn(const std::filesystem::path& manifest, SpawnOptions options = {});
 
-  /// Ends an actor: a suspended call is given up, waiting messages become dead letters. Returns when it has ended. kNotFound; ending one that has
-  /// ended is no error.
+  /// Ends an actor: a suspended call is given up, waiting messages become dead letters. Returns when it has ended.
+  /// kNotFound; ending one that has ended is no error.
   Result<void> stop(const ActorId& id);
   /// Waits until the actor has ended, or the time is over (kTimeout).
   Result<ActorInfo> wait(const ActorId& id, std::chrono::milliseconds timeout);
@@ -166,8 +169,8 @@ class Runtime {
   /// Writes what is kept of the chain to a file that `theater verify` reads.
   Result<void> save_chain(const ActorId& id, const std::filesystem::path& file) const;
 
-  /// Calls `heard` for every event of the actor (of all, without one) from now on, in order for each actor, on shards' threads, until the returned
-  /// subscription is given up. Return soon and do not call the runtime.
+  /// Calls `heard` for every event of the actor (of all, without one) from now on, in order for each actor, on shards'
+  /// threads, until the returned subscription is given up. Return soon and do not call the runtime.
   using EventCallback = std::function<void(const Event&)>;
   std::shared_ptr<void> subscribe(std::optional<ActorId> actor, EventCallback heard);
 

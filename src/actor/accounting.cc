@@ -29,7 +29,9 @@ std::string_view to_string(Undelivered reason) {
   return "unknown";
 }
 
-std::uint64_t Totals::refused() const { return std::accumulate(refused_by.begin(), refused_by.end(), std::uint64_t{0}); }
+std::uint64_t Totals::refused() const {
+  return std::accumulate(refused_by.begin(), refused_by.end(), std::uint64_t{0});
+}
 
 std::uint64_t Totals::dead_letters() const {
   return std::accumulate(dead_letters_by.begin(), dead_letters_by.end(), std::uint64_t{0});

@@ -14,7 +14,16 @@
 namespace theater::actor {
 
 /// Why a message was not accepted; its sender got the error.
-enum class Refusal : std::uint8_t { kNoSuchActor, kMailboxFull, kTooLarge, kNotPermitted, kStopped, kNotAccepted, kChannelClosed, kCycle };
+enum class Refusal : std::uint8_t {
+  kNoSuchActor,
+  kMailboxFull,
+  kTooLarge,
+  kNotPermitted,
+  kStopped,
+  kNotAccepted,
+  kChannelClosed,
+  kCycle
+};
 inline constexpr std::size_t kRefusals = 8;
 std::string_view to_string(Refusal refusal);
 
@@ -39,8 +48,8 @@ struct DeadLetter {
   std::uint64_t bytes = 0;
 };
 
-/// Totals over messages. When nothing is under way, sent = delivered + refused + dead_letters, exactly; otherwise the difference is
-/// what stands in mailboxes.
+/// Totals over messages. When nothing is under way, sent = delivered + refused + dead_letters, exactly; otherwise the
+/// difference is what stands in mailboxes.
 struct Totals {
   std::uint64_t sent = 0;
   std::uint64_t delivered = 0;

@@ -62,6 +62,10 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
                                    .message_bytes = limits.message_max_bytes,
                                    .drop_oldest = limits.mailbox_overflow == MailboxOverflow::kDropOldest,
                                    .accepts = spec_->accepted_kinds()});
+  // First, since a handler may record something as soon as it is made.
+  begin_link();
+  record_started();
+  seal_link();
   handlers_.reserve(spec_->handlers.size());
   for (std::size_t i = 0; i < spec_->handlers.size(); ++i) {
     auto made = spec_->handlers[i]->create(
@@ -75,9 +79,6 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
     }
     handlers_.push_back(std::move(*made));
   }
-  begin_link();
-  record_started();
-  seal_link();
   if (spec_->export_of(static_cast<std::uint16_t>(MessageKind::kInit)) == ActorSpec::kNotExported) {
     phase_ = ActorPhase::kRunning;
     was_running_ = true;
@@ -110,7 +111,8 @@ void ActorCell::record_started() {
   record.functions = &spec_->functions;
   const Payload state = has_state_ ? Payload::copy(state_) : Payload();
   if (has_state_) record.state = StateRecord::kept(state);
-  // A name or a function table beyond the format's bounds: the manifest's and the component's loaders refuse both before.
+  // A name or a function table beyond the format's bounds: the manifest's and the component's loaders refuse both
+  // before.
   THEATER_CHECK(services_.builder.started(record).has_value());
 }
 
@@ -144,7 +146,8 @@ void ActorCell::enqueue(Message* message) {
 }
 
 void ActorCell::drop_oldest_over_limit() {
-  // The end of a channel is never dropped, it goes to the back instead; so does init. Each message is looked at once at most.
+  // The end of a channel is never dropped, it goes to the back instead; so does init. Each message is looked at once at
+  // most.
   std::uint32_t looks = address_.gate->messages();
   while (looks-- > 0 && address_.gate->over_limits() && mailbox_.holds_several()) {
     Message* oldest = mailbox_.front();
@@ -240,7 +243,8 @@ void ActorCell::turn_advanced(const te_outcome& outcome) {
     case TE_CALL_SUSPENDED: suspended_ = true; return;
     case TE_CALL_GUEST_ERROR: {
       const std::string error = printable(from_engine(outcome.result.head), limits::kErrorTextBytes);
-      services_.builder.failed(FailureReason::kGuestError, as_text(from_engine(outcome.result.head)), {}, outcome.fuel_used);
+      services_.builder.failed(FailureReason::kGuestError, as_text(from_engine(outcome.result.head)), {},
+                               outcome.fuel_used);
       const bool failed_to_start = current_->kind == MessageKind::kInit;
       if (!failed_to_start) log("handler returned an error: " + error);
       finish_turn({.status = outcome.status, .result = {}, .error = error});
@@ -261,9 +265,10 @@ void ActorCell::turn_returned(const te_outcome& outcome) {
     finish_turn({.status = TE_CALL_GUEST_ERROR, .result = {}, .error = error});
     return;
   }
-  const bool unchanged = outcome.has_state == has_state_ &&
-                         (!has_state_ || (state.size() == state_.size() &&
-                                          (state.empty() || std::memcmp(state.data(), state_.data(), state.size()) == 0)));
+  const bool unchanged =
+      outcome.has_state == has_state_ &&
+      (!has_state_ || (state.size() == state_.size() &&
+                       (state.empty() || std::memcmp(state.data(), state_.data(), state.size()) == 0)));
   StateRecord record = StateRecord::unchanged();
   if (!unchanged) {
     has_state_ = outcome.has_state;
@@ -312,8 +317,8 @@ te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params,
   ++call_number_;
   HostCall call(*this, binding.function, view, result);
   const HostStatus status = handlers_[binding.handler]->call(call);
-  const ValueRecord record = shared_body_ != nullptr && shared_body_->is_large() ? ValueRecord(view.head, *shared_body_)
-                                                                                : ValueRecord(view);
+  const ValueRecord record =
+      shared_body_ != nullptr && shared_body_->is_large() ? ValueRecord(view.head, *shared_body_) : ValueRecord(view);
   shared_body_ = nullptr;
   reply->value = {.head = to_engine(result), .body = {}};
   switch (status) {

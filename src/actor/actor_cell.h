@@ -63,8 +63,8 @@ class MessageHooks {
 
 enum class ActorPhase : std::uint8_t { kStarting, kRunning, kEnded };
 
-/// An actor: its mailbox, state, guest and chain, and the turns that join them. It stays on its shard for good and is used by that
-/// shard's thread only; others reach it by its address.
+/// An actor: its mailbox, state, guest and chain, and the turns that join them. It stays on its shard for good and is
+/// used by that shard's thread only; others reach it by its address.
 class ActorCell final : public sched::Runnable, public ActorContext {
  public:
   struct Start {
@@ -79,7 +79,8 @@ class ActorCell final : public sched::Runnable, public ActorContext {
 
   /// Makes the handlers' sides, opens the gate, records the start and queues init.
   Result<void> start(std::unique_ptr<Guest> guest);
-  /// Ends the actor, at once and from outside of its turns: a suspended call is given up, waiting messages become dead letters.
+  /// Ends the actor, at once and from outside of its turns: a suspended call is given up, waiting messages become dead
+  /// letters.
   void end(StopReason reason, std::string_view message);
 
   // What a Guest's host calls come to.
@@ -116,14 +117,19 @@ class ActorCell final : public sched::Runnable, public ActorContext {
 
   // For the messaging handler.
   void set_hooks(MessageHooks* hooks) { hooks_ = hooks; }
-  /// Sequence of the event that the running host call will be.
-  std::uint64_t current_sequence() const { return services_.builder.next_sequence(); }
+  /// Sequence of the event that the running host call will be; between turns, of the event recorded last.
+  std::uint64_t current_sequence() const {
+    return in_activation_ ? services_.builder.next_sequence() : chain_.next_sequence - 1;
+  }
   std::uint64_t call_number() const { return call_number_; }
-  /// The running host call's last byte list is this payload: recorded by it instead of a copy. Borrowed until the host call ends.
+  /// The running host call's last byte list is this payload: recorded by it instead of a copy. Borrowed until the host
+  /// call ends.
   void share_params_body(const Payload& payload) { shared_body_ = &payload; }
   /// The answer to the suspended host call with this number, as head and body; nothing happens if that one is over.
   void complete(std::uint64_t call_number, Bytes head, Payload body = {});
-  bool waits_for_call(std::uint64_t call_number) const { return suspended_ && !completed_ && call_number_ == call_number; }
+  bool waits_for_call(std::uint64_t call_number) const {
+    return suspended_ && !completed_ && call_number_ == call_number;
+  }
   /// The suspended call gets `result` at `deadline_ns` (monotonic).
   void set_call_deadline(std::uint64_t deadline_ns, Bytes result);
   Completion completion_token() const;

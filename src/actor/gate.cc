@@ -9,10 +9,12 @@ namespace theater::actor {
 
 Reservation MailboxGate::reserve(std::uint32_t generation, MessageKind kind, std::uint64_t bytes) {
   if (!is(generation)) return Reservation::kGone;
-  if ((accepts_.load(std::memory_order_relaxed) & (1u << static_cast<unsigned>(kind))) == 0) return Reservation::kNotAccepted;
+  if ((accepts_.load(std::memory_order_relaxed) & (1u << static_cast<unsigned>(kind))) == 0)
+    return Reservation::kNotAccepted;
   if (bytes > max_message_bytes_.load(std::memory_order_relaxed)) return Reservation::kTooLarge;
   const std::uint64_t before = load_.fetch_add(kOneMessage + bytes, std::memory_order_relaxed);
-  // A mailbox that drops its oldest takes twice as much while messages are on their way to it, and cuts itself on their arrival.
+  // A mailbox that drops its oldest takes twice as much while messages are on their way to it, and cuts itself on their
+  // arrival.
   const std::uint64_t factor = drops_oldest() ? 2 : 1;
   const bool full = (before >> kByteBits) >= factor * max_messages_.load(std::memory_order_relaxed) ||
                     (before & kByteMask) + bytes > factor * max_bytes_.load(std::memory_order_relaxed);
@@ -23,7 +25,8 @@ Reservation MailboxGate::reserve(std::uint32_t generation, MessageKind kind, std
 
 Reservation MailboxGate::reserve_always(std::uint32_t generation, MessageKind kind, std::uint64_t bytes) {
   if (!is(generation)) return Reservation::kGone;
-  if ((accepts_.load(std::memory_order_relaxed) & (1u << static_cast<unsigned>(kind))) == 0) return Reservation::kNotAccepted;
+  if ((accepts_.load(std::memory_order_relaxed) & (1u << static_cast<unsigned>(kind))) == 0)
+    return Reservation::kNotAccepted;
   load_.fetch_add(kOneMessage + bytes, std::memory_order_relaxed);
   return Reservation::kGranted;
 }
@@ -94,7 +97,8 @@ void GateTable::close(const ActorAddress& address) {
 ActorAddress WaitGraph::waits_for(const ActorAddress& actor) const {
   const std::uint64_t edge = actor.gate->waits_for_.load(std::memory_order_seq_cst);
   if (edge == 0 || !actor.gate->is(actor.generation)) return {};
-  return {.gate = &gates_.at(static_cast<std::uint32_t>(edge >> 32) - 1), .generation = static_cast<std::uint32_t>(edge)};
+  return {.gate = &gates_.at(static_cast<std::uint32_t>(edge >> 32) - 1),
+          .generation = static_cast<std::uint32_t>(edge)};
 }
 
 std::optional<std::vector<ActorId>> WaitGraph::find_cycle(const ActorAddress& caller) const {

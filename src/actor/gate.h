@@ -50,22 +50,26 @@ struct GateLimits {
   std::uint32_t accepts = 0;
 };
 
-/// The part of a mailbox that other threads touch: how much stands in it, and whether it is still the same actor's. A message is accepted
-/// by reserving its place here; the place is given back when the message's turn starts or it is dropped.
+/// The part of a mailbox that other threads touch: how much stands in it, and whether it is still the same actor's. A
+/// message is accepted by reserving its place here; the place is given back when the message's turn starts or it is
+/// dropped.
 ///
-/// Gates are never freed while their table lives, so that an address may be kept for as long as one likes and used from any thread: a gate
-/// that went to another actor has another generation.
+/// Gates are never freed while their table lives, so that an address may be kept for as long as one likes and used from
+/// any thread: a gate that went to another actor has another generation.
 class alignas(64) MailboxGate {
  public:
   /// Any thread. With kGranted a message of this size must follow, or release().
   Reservation reserve(std::uint32_t generation, MessageKind kind, std::uint64_t bytes);
-  /// Any thread: a place regardless of the bounds, for what must not get lost (the end of a channel) and is bounded otherwise.
+  /// Any thread: a place regardless of the bounds, for what must not get lost (the end of a channel) and is bounded
+  /// otherwise.
   Reservation reserve_always(std::uint32_t generation, MessageKind kind, std::uint64_t bytes);
   /// Any thread: gives back the place of one message.
   void release(std::uint64_t bytes) { load_.fetch_sub(kOneMessage + bytes, std::memory_order_relaxed); }
 
   bool is(std::uint32_t generation) const { return generation_.load(std::memory_order_acquire) == generation; }
-  std::uint32_t messages() const { return static_cast<std::uint32_t>(load_.load(std::memory_order_relaxed) >> kByteBits); }
+  std::uint32_t messages() const {
+    return static_cast<std::uint32_t>(load_.load(std::memory_order_relaxed) >> kByteBits);
+  }
   std::uint64_t bytes() const { return load_.load(std::memory_order_relaxed) & kByteMask; }
   bool over_limits() const;
   bool drops_oldest() const { return drop_oldest_.load(std::memory_order_relaxed); }
@@ -73,8 +77,8 @@ class alignas(64) MailboxGate {
   std::uint64_t byte_limit() const { return max_bytes_.load(std::memory_order_relaxed); }
   std::uint64_t message_byte_limit() const { return max_message_bytes_.load(std::memory_order_relaxed); }
 
-  /// The shard on which the actor lives, or lived. It may be another one once the gate is another actor's, which then finds the
-  /// generation wrong just as well.
+  /// The shard on which the actor lives, or lived. It may be another one once the gate is another actor's, which then
+  /// finds the generation wrong just as well.
   sched::Shard& shard() const;
   ShardServices& services() const { return *services_.load(std::memory_order_acquire); }
   /// The shard's thread only; null unless the generation is the current one.
@@ -115,7 +119,9 @@ class GateTable {
   /// From here on nobody reaches the actor. The actor's shard only.
   void close(const ActorAddress& address);
   /// The gate at this place, which some address once named.
-  MailboxGate& at(std::uint32_t index) const { return (*chunks_[index / kChunkGates].load(std::memory_order_acquire))[index % kChunkGates]; }
+  MailboxGate& at(std::uint32_t index) const {
+    return (*chunks_[index / kChunkGates].load(std::memory_order_acquire))[index % kChunkGates];
+  }
 
  private:
   static constexpr std::uint32_t kChunkGates = 1024;
@@ -133,18 +139,19 @@ class GateTable {
   std::size_t free_front_ = 0;
 };
 
-/// Who waits for whom: an actor that is suspended in a request waits for the one that it asked. Finds the cycle that a new request
-/// would close.
+/// Who waits for whom: an actor that is suspended in a request waits for the one that it asked. Finds the cycle that a
+/// new request would close.
 ///
-/// Each actor waits for one other at most, so the edges are one word in each gate. A caller first stores its own edge, then follows the
-/// edges from its target: of two that close a cycle together at least one sees it (both accesses are sequentially consistent), and the mutex
-/// lets the first of them give up before the second looks, so that exactly one fails.
+/// Each actor waits for one other at most, so the edges are one word in each gate. A caller first stores its own edge,
+/// then follows the edges from its target: of two that close a cycle together at least one sees it (both accesses are
+/// sequentially consistent), and the mutex lets the first of them give up before the second looks, so that exactly one
+/// fails.
 class WaitGraph {
  public:
   explicit WaitGraph(const GateTable& gates) : gates_(gates) {}
 
-  /// The caller waits for the target from now on, unless that closes a cycle: then the actors along it, caller first, are
-  /// returned and it does not wait. The caller's shard only.
+  /// The caller waits for the target from now on, unless that closes a cycle: then the actors along it, caller first,
+  /// are returned and it does not wait. The caller's shard only.
   std::optional<std::vector<ActorId>> wait(const ActorAddress& caller, const ActorAddress& target);
   void stop_waiting(const ActorAddress& caller) { caller.gate->waits_for_.store(0, std::memory_order_seq_cst); }
   /// Whom this actor waits for now; null address if for nobody. Any thread.

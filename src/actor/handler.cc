@@ -64,12 +64,13 @@ Completion HostCall::completion() const { return ActorCell::from(actor_).complet
 
 Result<void> HandlerRegistry::add(std::shared_ptr<const Handler> handler) {
   if (find(handler->type()) != nullptr) {
-    return fail(ErrorCode::kAlreadyExists, "a handler of type \"" + std::string(handler->type()) + "\" is registered already");
+    return fail(ErrorCode::kAlreadyExists,
+                "a handler of type \"" + std::string(handler->type()) + "\" is registered already");
   }
   for (const HandlerInterface& interface : handler->imports()) {
     if (const Handler* other = find_by_interface(interface.name)) {
-      return fail(ErrorCode::kAlreadyExists, "the interface " + std::string(interface.name) + " has a handler already: " +
-                                                 std::string(other->type()));
+      return fail(ErrorCode::kAlreadyExists, "the interface " + std::string(interface.name) +
+                                                 " has a handler already: " + std::string(other->type()));
     }
   }
   handlers_.push_back(std::move(handler));

@@ -16,8 +16,8 @@
 
 namespace theater::actor {
 
-/// Someone outside of all actors who sent a request or holds one end of a channel: the C++ API, a server's client. Called on a
-/// shard's thread; must not block.
+/// Someone outside of all actors who sent a request or holds one end of a channel: the C++ API, a server's client.
+/// Called on a shard's thread; must not block.
 class ExternalEnd {
  public:
   virtual ~ExternalEnd() = default;
@@ -36,7 +36,8 @@ struct ReplyTo {
   std::shared_ptr<ExternalEnd> external;
 };
 
-/// A message on its way to, or in, an actor's mailbox: a call of one of its exported functions. Its place in the mailbox is reserved.
+/// A message on its way to, or in, an actor's mailbox: a call of one of its exported functions. Its place in the
+/// mailbox is reserved.
 ///
 /// Small messages lie in the object itself, so that sending and receiving one touches the same few cache lines.
 class Message final : public sched::Delivery {
@@ -122,8 +123,8 @@ class Message final : public sched::Delivery {
   Message* next_in_mailbox_ = nullptr;
 };
 
-/// Messages that were used and may be used again. One thread. A message made on one shard ends on another, so what one pool lacks another
-/// has too much of: beyond kKept they go back to the allocator.
+/// Messages that were used and may be used again. One thread. A message made on one shard ends on another, so what one
+/// pool lacks another has too much of: beyond kKept they go back to the allocator.
 class MessagePool {
  public:
   MessagePool() = default;
@@ -189,8 +190,8 @@ class Mailbox {
 };
 
 enum class SignalKind : std::uint8_t {
-  kComplete,        ///< a host call's result, canonical bytes
-  kResponse,        ///< the answer to a request
+  kComplete,  ///< a host call's result, canonical bytes
+  kResponse,  ///< the answer to a request
   kChannelAccepted,
   kChannelRefused,
   kStop,

@@ -45,8 +45,8 @@ class UndeliveredHandler {
 /// What all actors of one shard share. The shard's thread only, but for `accounting`, which others may read.
 class ShardServices {
  public:
-  ShardServices(sched::Shard& shard, EventSink& sink, Recording recording, std::unique_ptr<RandomSource> random, GateTable& gates,
-                WaitGraph& waits, ActorObserver& observer)
+  ShardServices(sched::Shard& shard, EventSink& sink, Recording recording, std::unique_ptr<RandomSource> random,
+                GateTable& gates, WaitGraph& waits, ActorObserver& observer)
       : shard(shard),
         sink(sink),
         builder(recording),

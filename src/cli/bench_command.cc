@@ -1,3 +1,4 @@
+#include <unistd.h>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -7,7 +8,6 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/bench_components.h"
@@ -129,7 +129,8 @@ class Bench {
   }
 
   /// Times between one actor's events of a kind, from the latest of them that are kept.
-  void take_times(const ActorId& id, EventKind kind, std::uint64_t divisor, std::vector<std::uint64_t>& times_ns) const {
+  void take_times(const ActorId& id, EventKind kind, std::uint64_t divisor,
+                  std::vector<std::uint64_t>& times_ns) const {
     const auto events = runtime_->events(id);
     if (!events) return;
     std::uint64_t last_ns = 0;
@@ -195,7 +196,8 @@ class Bench {
     }
     const std::uint64_t before = turns(*target);
     Measured measured = measure();
-    // Only what the sink got counts, not what the senders sent to themselves. Its events are a call and a return a message.
+    // Only what the sink got counts, not what the senders sent to themselves. Its events are a call and a return a
+    // message.
     measured.messages = (turns(*target) - before) / 2;
     take_times(*target, EventKind::kCall, 1, measured.times_ns);
     return measured;
@@ -238,7 +240,8 @@ class Bench {
         });
         lock.lock();
       }
-      finished.wait(lock, [&] { return done == options_.actors || begun - done < in_flight_max || error; });
+      finished.wait(
+          lock, [&] { return done == begun || (begun < options_.actors && begun - done < in_flight_max) || error; });
     }
     measured.seconds = seconds_since(start);
     // Those under way use this frame.
@@ -267,10 +270,18 @@ void show(Context& context, const BenchOptions& options, std::uint32_t shards, M
   const double p50_us = percentile_us(measured.times_ns, 0.5);
   const double p99_us = percentile_us(measured.times_ns, 0.99);
   if (context.json) {
-    ordered_json json = {{"bench", options.bench},       {"actors", options.actors},         {"size", options.size},
-                         {"shards", shards},             {"record", options.record == "on"}, {"messages", measured.messages},
-                         {"seconds", measured.seconds},  {"rate", rate},                     {"p50_us", nullptr},
-                         {"p99_us", nullptr},            {"rss_bytes", measured.resident},   {"events", measured.events}};
+    ordered_json json = {{"bench", options.bench},
+                         {"actors", options.actors},
+                         {"size", options.size},
+                         {"shards", shards},
+                         {"record", options.record == "on"},
+                         {"messages", measured.messages},
+                         {"seconds", measured.seconds},
+                         {"rate", rate},
+                         {"p50_us", nullptr},
+                         {"p99_us", nullptr},
+                         {"rss_bytes", measured.resident},
+                         {"events", measured.events}};
     if (!measured.times_ns.empty()) {
       json["p50_us"] = p50_us;
       json["p99_us"] = p99_us;
@@ -282,20 +293,24 @@ void show(Context& context, const BenchOptions& options, std::uint32_t shards, M
   char text[256];
   std::snprintf(text, sizeof(text), "%s  %u actors, %u shards, %s: ", options.bench.c_str(), options.actors, shards,
                 options.record == "on" ? "recorded" : "not recorded");
-  std::string line = text + context.output.bold(grouped(static_cast<std::uint64_t>(rate))) + (spawn ? " actors/s" : " messages/s");
-  if (!spawn && options.size >= 1024) line += ", " + byte_size(static_cast<std::uint64_t>(rate * static_cast<double>(options.size))) + "/s";
+  std::string line =
+      text + context.output.bold(grouped(static_cast<std::uint64_t>(rate))) + (spawn ? " actors/s" : " messages/s");
+  if (!spawn && options.size >= 1024)
+    line += ", " + byte_size(static_cast<std::uint64_t>(rate * static_cast<double>(options.size))) + "/s";
   context.output.line(line);
   if (!measured.times_ns.empty()) {
     std::snprintf(text, sizeof(text), "  %s p50 %.2f µs, p99 %.2f µs",
-                  spawn                           ? "time to spawn"
-                  : options.bench == "requests"   ? "round trip"
-                  : options.bench == "ping-pong"  ? "a message"
-                                                  : "between messages",
+                  spawn                          ? "time to spawn"
+                  : options.bench == "requests"  ? "round trip"
+                  : options.bench == "ping-pong" ? "a message"
+                                                 : "between messages",
                   p50_us, p99_us);
     context.output.line(text);
   }
-  context.output.line("  " + grouped(measured.events) + " events, " + byte_size(measured.resident) +
-                      (spawn ? " more memory, " + byte_size(measured.resident / std::max(1u, options.actors)) + " an actor" : " resident"));
+  context.output.line(
+      "  " + grouped(measured.events) + " events, " + byte_size(measured.resident) +
+      (spawn ? " more memory, " + byte_size(measured.resident / std::max(1u, options.actors)) + " an actor"
+             : " resident"));
 }
 
 }  // namespace
@@ -303,20 +318,33 @@ void show(Context& context, const BenchOptions& options, std::uint32_t shards, M
 void add_bench_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<BenchOptions>();
   CLI::App* command = app.add_subcommand("bench", "Measure this machine with actors made for it");
-  command->add_option("bench", options->bench, "ping-pong: pairs bounce a message. requests: pairs ask and answer. fan-in: all but one send to one. spawn: make actors")
+  command
+      ->add_option("bench", options->bench,
+                   "ping-pong: pairs bounce a message. requests: pairs ask and answer. fan-in: all but one send to "
+                   "one. spawn: make actors")
       ->required()
       ->check(CLI::IsMember({"ping-pong", "requests", "fan-in", "spawn"}));
   command->add_option("--actors", options->actors, "How many")->check(CLI::Range(1, 10'000'000))->capture_default_str();
-  command->add_option("--size", options->size, "Bytes of a message, at least 36 for ping-pong and fan-in")->check(CLI::Range(0, 64 << 20))->capture_default_str();
-  command->add_option("--seconds", options->seconds, "How long to measure, after a short warm-up")->check(CLI::Range(0.1, 3600.0))->capture_default_str();
-  command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")->check(CLI::Range(1, 256));
-  command->add_option("--record", options->record, "Whether events are recorded and hashed")->check(CLI::IsMember({"on", "off"}))->capture_default_str();
-  command->add_option("--placement", options->placement, "pairs: partners share a shard. spread: they do not, if there are several")
+  command->add_option("--size", options->size, "Bytes of a message, at least 36 for ping-pong and fan-in")
+      ->check(CLI::Range(0, 64 << 20))
+      ->capture_default_str();
+  command->add_option("--seconds", options->seconds, "How long to measure, after a short warm-up")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")
+      ->check(CLI::Range(1, 256));
+  command->add_option("--record", options->record, "Whether events are recorded and hashed")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->capture_default_str();
+  command
+      ->add_option("--placement", options->placement,
+                   "pairs: partners share a shard. spread: they do not, if there are several")
       ->check(CLI::IsMember({"pairs", "spread"}))
       ->capture_default_str();
   command->add_flag("--json", context.json, "One JSON object");
   command->footer(
-      "Times come from the events recorded last: for ping-pong a message's part of the way there and back, for requests the round\n"
+      "Times come from the events recorded last: for ping-pong a message's part of the way there and back, for "
+      "requests the round\n"
       "trip, for fan-in the time between two messages at the receiver; for spawn the time until init has returned.");
   command->callback([options, &context] {
     Bench bench(*options, context);

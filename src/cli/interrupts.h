@@ -4,7 +4,8 @@
 
 namespace theater::cli {
 
-/// Notes Ctrl-C and SIGTERM instead of dying at once; a second one ends the process as usual. One at a time in a process.
+/// Notes Ctrl-C and SIGTERM instead of dying at once; a second one ends the process as usual. One at a time in a
+/// process.
 class Interrupts {
  public:
   Interrupts();

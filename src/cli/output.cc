@@ -50,7 +50,8 @@ std::string clock_time(std::uint64_t time_ns) {
   const std::uint64_t ms = time_ns / kNsPerMs;
   char text[32];
   std::snprintf(text, sizeof(text), "%02u:%02u:%02u.%03u", static_cast<unsigned>(ms / 3'600'000 % 24),
-                static_cast<unsigned>(ms / 60'000 % 60), static_cast<unsigned>(ms / 1000 % 60), static_cast<unsigned>(ms % 1000));
+                static_cast<unsigned>(ms / 60'000 % 60), static_cast<unsigned>(ms / 1000 % 60),
+                static_cast<unsigned>(ms % 1000));
   return text;
 }
 

@@ -105,7 +105,8 @@ class Narrator final : public RuntimeListener {
     if (answer) {
       context_.output.line(context_.output.bold(request.target) + " answered: " + printable(*answer, 4096));
     } else {
-      context_.output.error_line(context_.output.bad("request to " + request.target + " failed: ") + answer.error().to_string());
+      context_.output.error_line(context_.output.bad("request to " + request.target + " failed: ") +
+                                 answer.error().to_string());
     }
   }
   void put(std::string_view what, const ordered_json& fields) {
@@ -188,11 +189,13 @@ class Run {
     options.code_cache = code_cache_directory();
     options.chains_directory = options_.chains.empty() ? chains_directory() : std::filesystem::path(options_.chains);
     options.listener = &narrator_;
-    if (context_.verbose) options.log = [this](std::string_view line) { context_.output.error_line(context_.output.dim(line)); };
+    if (context_.verbose)
+      options.log = [this](std::string_view line) { context_.output.error_line(context_.output.dim(line)); };
     auto started = Runtime::start(std::move(options), builtin_handlers(router_), router_);
     if (!started) return fail(std::move(started.error()));
     runtime_ = std::move(*started);
-    if (options_.events) events_ = runtime_->subscribe(std::nullopt, [this](const Event& event) { narrator_.event(event); });
+    if (options_.events)
+      events_ = runtime_->subscribe(std::nullopt, [this](const Event& event) { narrator_.event(event); });
     return {};
   }
 
@@ -269,17 +272,23 @@ class Run {
       const bool good = report && !report->fault;
       all_good &= good;
       if (context_.json) {
-        ordered_json json = {{"id", to_string(id)}, {"name", info->name}, {"status", to_string(info->status)}, {"events", info->events}, {"verified", good}};
+        ordered_json json = {{"id", to_string(id)},
+                             {"name", info->name},
+                             {"status", to_string(info->status)},
+                             {"events", info->events},
+                             {"verified", good}};
         if (good) json["head"] = to_hex(report->head_hash);
         narrator_.put("chain", json);
         continue;
       }
       std::string text = narrator_.column(info->name) + "  " + grouped(info->events) + " events";
       if (good) {
-        text += ", " + context_.output.good("chain verified") + (report->complete ? "" : " (the latest " + grouped(report->events) + ")") +
-                ", head " + to_hex(report->head_hash).substr(0, 16);
+        text += ", " + context_.output.good("chain verified") +
+                (report->complete ? "" : " (the latest " + grouped(report->events) + ")") + ", head " +
+                to_hex(report->head_hash).substr(0, 16);
       } else if (report) {
-        text += ", " + context_.output.bad("chain broken at event " + std::to_string(report->fault->first)) + ": " + report->fault->second;
+        text += ", " + context_.output.bad("chain broken at event " + std::to_string(report->fault->first)) + ": " +
+                report->fault->second;
       } else {
         text += ", " + report.error().to_string();
       }
@@ -287,10 +296,14 @@ class Run {
     }
     const MessageTotals totals = router_.totals();
     if (context_.json) {
-      narrator_.put("messages", {{"sent", totals.sent}, {"delivered", totals.delivered}, {"refused", totals.refused}, {"dead_letters", totals.dead_letters}});
+      narrator_.put("messages", {{"sent", totals.sent},
+                                 {"delivered", totals.delivered},
+                                 {"refused", totals.refused},
+                                 {"dead_letters", totals.dead_letters}});
     } else {
-      context_.output.line("messages: " + grouped(totals.sent) + " sent, " + grouped(totals.delivered) + " delivered, " +
-                           grouped(totals.refused) + " refused, " + grouped(totals.dead_letters) + (totals.dead_letters == 1 ? " dead letter" : " dead letters"));
+      context_.output.line("messages: " + grouped(totals.sent) + " sent, " + grouped(totals.delivered) +
+                           " delivered, " + grouped(totals.refused) + " refused, " + grouped(totals.dead_letters) +
+                           (totals.dead_letters == 1 ? " dead letter" : " dead letters"));
     }
     return all_good;
   }
@@ -312,25 +325,38 @@ class Run {
 void add_run_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command = app.add_subcommand("run", "Run actors in this process and show what they do");
-  command->add_option("manifests", options->manifests, "Manifests, or folders with a manifest.toml; started in this order")
+  command
+      ->add_option("manifests", options->manifests, "Manifests, or folders with a manifest.toml; started in this order")
       ->required()
       ->type_name("MANIFEST");
-  command->add_option("--send", options->sends, "Send TEXT to the actor with this name or id once all have started; may be repeated")
+  command
+      ->add_option("--send", options->sends,
+                   "Send TEXT to the actor with this name or id once all have started; may be repeated")
       ->type_name("NAME=TEXT")
       ->allow_extra_args(false);
   command->add_option("--request", options->requests, "Send TEXT as a request and show the answer; may be repeated")
       ->type_name("NAME=TEXT")
       ->allow_extra_args(false);
-  command->add_option("--for", options->seconds, "End after this time, once all answers have come (default: on Ctrl-C, or when all actors have ended)")
+  command
+      ->add_option(
+          "--for", options->seconds,
+          "End after this time, once all answers have come (default: on Ctrl-C, or when all actors have ended)")
       ->type_name("SECONDS")
       ->check(CLI::NonNegativeNumber);
-  command->add_option("-i,--initial-state", options->initial_state, "File with the state passed to each actor's init; fills its manifest's template when it is JSON")
+  command
+      ->add_option("-i,--initial-state", options->initial_state,
+                   "File with the state passed to each actor's init; fills its manifest's template when it is JSON")
       ->type_name("FILE");
-  command->add_option("--chains", options->chains, "Where actors with save_chain = true write their chains (default: $THEATER_HOME/chains)")
+  command
+      ->add_option("--chains", options->chains,
+                   "Where actors with save_chain = true write their chains (default: $THEATER_HOME/chains)")
       ->type_name("DIR");
-  command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")->type_name("N")->check(CLI::Range(1, 256));
+  command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256));
   command->add_flag("--events", options->events, "Show every event as it is recorded");
-  command->footer("Exit codes: 0 all went well; 1 an actor or request failed, or a chain does not verify; 130 interrupted.");
+  command->footer(
+      "Exit codes: 0 all went well; 1 an actor or request failed, or a chain does not verify; 130 interrupted.");
   command->callback([options, &context] { context.exit_code = Run(*options, context).execute(); });
 }
 

@@ -21,23 +21,28 @@ ordered_json to_json(const std::string& file, const FileVerifyReport& report) {
                        {"payloads_checked", report.chain.payloads_checked},
                        {"payloads_missing", report.chain.payloads_missing},
                        {"head", to_hex(report.chain.head_hash)}};
-  if (report.chain.fault) json["fault"] = {{"sequence", report.chain.fault->sequence}, {"what", report.chain.fault->what}};
+  if (report.chain.fault)
+    json["fault"] = {{"sequence", report.chain.fault->sequence}, {"what", report.chain.fault->what}};
   return json;
 }
 
 void show(Output& output, const std::string& file, const FileVerifyReport& report) {
   const VerifyReport& chain = report.chain;
   if (chain.fault) {
-    output.line(output.bad("BROKEN") + "  " + file + ": at event " + std::to_string(chain.fault->sequence) + ": " + chain.fault->what);
+    output.line(output.bad("BROKEN") + "  " + file + ": at event " + std::to_string(chain.fault->sequence) + ": " +
+                chain.fault->what);
     output.line("        the " + grouped(chain.events) + " events before it are as they were recorded");
     return;
   }
-  output.line(output.good("OK") + "  " + file + ": actor " + to_string(chain.actor) + ", " + grouped(chain.events) + " events in " +
-              grouped(chain.links) + " links, head " + to_hex(chain.head_hash));
-  if (!chain.complete) output.line("    begins with event " + std::to_string(chain.first_sequence) + "; earlier ones are not in the file");
-  if (chain.payloads_missing > 0) output.line("    " + grouped(chain.payloads_missing) + " large values are not in the file; their digests are");
+  output.line(output.good("OK") + "  " + file + ": actor " + to_string(chain.actor) + ", " + grouped(chain.events) +
+              " events in " + grouped(chain.links) + " links, head " + to_hex(chain.head_hash));
+  if (!chain.complete)
+    output.line("    begins with event " + std::to_string(chain.first_sequence) + "; earlier ones are not in the file");
+  if (chain.payloads_missing > 0)
+    output.line("    " + grouped(chain.payloads_missing) + " large values are not in the file; their digests are");
   if (report.torn_bytes > 0) {
-    output.line("    the file was cut: its last " + grouped(report.torn_bytes) + " bytes are no whole record and were left out");
+    output.line("    the file was cut: its last " + grouped(report.torn_bytes) +
+                " bytes are no whole record and were left out");
   } else if (!report.closed) {
     output.line("    the file was not closed by its writer: later events may be missing");
   }
@@ -50,7 +55,10 @@ void add_verify_command(CLI::App& app, Context& context) {
   auto head = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("verify", "Check that recorded chains are as they were written");
   command->add_option("files", *files, "Chain files, as save_chain = true writes them")->required()->type_name("FILE");
-  command->add_option("--head", *head, "The head that the (only) chain must end with, as hexadecimal; without it a chain that was cut at its end cannot be told from a whole one")
+  command
+      ->add_option("--head", *head,
+                   "The head that the (only) chain must end with, as hexadecimal; without it a chain that was cut at "
+                   "its end cannot be told from a whole one")
       ->type_name("HASH");
   command->footer("Exit codes: 0 all verify; 1 one is broken or cannot be read.");
   command->callback([files, head, &context] {
@@ -69,7 +77,8 @@ void add_verify_command(CLI::App& app, Context& context) {
       if (!report) {
         context.exit_code = kExitFailed;
         if (context.json) {
-          context.output.line(ordered_json{{"file", file}, {"ok", false}, {"error", report.error().to_string()}}.dump());
+          context.output.line(
+              ordered_json{{"file", file}, {"ok", false}, {"error", report.error().to_string()}}.dump());
         } else {
           context.output.error_line(context.output.bad("theater verify: ") + report.error().to_string());
         }

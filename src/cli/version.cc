@@ -4,6 +4,8 @@
 
 namespace theater::cli {
 
-std::string version_text() { return std::string("theater ") + THEATER_VERSION + " (" + std::string(engine::version()) + ")"; }
+std::string version_text() {
+  return std::string("theater ") + THEATER_VERSION + " (" + std::string(engine::version()) + ")";
+}
 
 }  // namespace theater::cli

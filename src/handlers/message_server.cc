@@ -95,7 +95,9 @@ bool MessageServer::permitted(Right right, std::string_view text, const ActorId&
                                                   : permissions_.can_open_channels;
   if (!allowed) return false;
   if (!permissions_.allowed_targets) return true;
-  const auto listed = [&](std::string_view what) { return std::ranges::find(*permissions_.allowed_targets, what) != permissions_.allowed_targets->end(); };
+  const auto listed = [&](std::string_view what) {
+    return std::ranges::find(*permissions_.allowed_targets, what) != permissions_.allowed_targets->end();
+  };
   if (listed(text)) return true;
   if (id.is_nil()) return false;
   if (listed(to_string(id))) return true;
@@ -103,8 +105,8 @@ bool MessageServer::permitted(Right right, std::string_view text, const ActorId&
   return name && listed(*name);
 }
 
-std::expected<MessageServer::Target, std::string> MessageServer::reserve(Right right, std::string_view text, MessageKind kind,
-                                                                         std::uint64_t bytes) {
+std::expected<MessageServer::Target, std::string> MessageServer::reserve(Right right, std::string_view text,
+                                                                         MessageKind kind, std::uint64_t bytes) {
   const Target& target = find(text);
   std::optional<Refusal> refusal;
   if (!permitted(right, text, target.id)) {
@@ -122,7 +124,8 @@ std::expected<MessageServer::Target, std::string> MessageServer::reserve(Right r
   return std::unexpected(router::explain(*refusal, text, target.address, bytes));
 }
 
-Message* MessageServer::make_message(const Target& target, MessageKind kind, std::uint64_t cause_sequence, std::uint64_t bytes) const {
+Message* MessageServer::make_message(const Target& target, MessageKind kind, std::uint64_t cause_sequence,
+                                     std::uint64_t bytes) const {
   Message* message = services_.messages.take();
   message->kind = kind;
   message->slot = static_cast<std::uint16_t>(kind);
@@ -195,8 +198,9 @@ HostStatus MessageServer::request(HostCall& call) {
   cell_.share_params_body(message->payload());
   const std::uint64_t expires_ns = message->expires_ns;
   services_.send(*message);
-  return call.suspend_until(expires_ns, error_result("timeout: no answer from " + printable(as_bytes(text), 100) + " within " +
-                                                     std::to_string(cell_.spec().manifest.limits.request_timeout_ms) + " ms"));
+  return call.suspend_until(expires_ns,
+                            error_result("timeout: no answer from " + printable(as_bytes(text), 100) + " within " +
+                                         std::to_string(cell_.spec().manifest.limits.request_timeout_ms) + " ms"));
 }
 
 void MessageServer::request_ended(Message& message, const TurnResult& result) {
@@ -217,7 +221,8 @@ void MessageServer::request_ended(Message& message, const TurnResult& result) {
   if (!reader.done()) return;
   if (!owed) {
     cell_.note("message-server.second-answer", as_bytes(to_string(RequestId(message.id))));
-    cell_.log("answered request " + to_string(RequestId(message.id)) + " twice or after cancelling it; the first one counts");
+    cell_.log("answered request " + to_string(RequestId(message.id)) +
+              " twice or after cancelling it; the first one counts");
     return;
   }
   answer(services_, entry->second.reply_to, Payload::copy(content));
@@ -253,8 +258,9 @@ HostStatus MessageServer::respond(HostCall& call) {
     return call.done_with_error("timeout: the sender of request " + std::string(text) + " no longer waits");
   }
   if (content.size() > cell_.spec().manifest.limits.message_max_bytes) {
-    return call.done_with_error("message too large: " + std::to_string(content.size()) + " bytes, over limits.message_max_bytes = " +
-                                std::to_string(cell_.spec().manifest.limits.message_max_bytes));
+    return call.done_with_error(
+        "message too large: " + std::to_string(content.size()) +
+        " bytes, over limits.message_max_bytes = " + std::to_string(cell_.spec().manifest.limits.message_max_bytes));
   }
   const Payload payload = Payload::copy(content);
   answer(services_, entry->second.reply_to, payload);
@@ -273,7 +279,8 @@ HostStatus MessageServer::cancel(HostCall& call) {
     return call.done_with_error("no outstanding request " + printable(as_bytes(text), 100) +
                                 ": it is unknown, or was answered or cancelled already");
   }
-  answer_with_error(services_, entry->second.reply_to, ErrorCode::kRefused, "cancelled: " + cell_.name() + " will not answer the request");
+  answer_with_error(services_, entry->second.reply_to, ErrorCode::kRefused,
+                    "cancelled: " + cell_.name() + " will not answer the request");
   outstanding_.erase(entry);
   call.result().ok();
   return call.done();
@@ -333,7 +340,8 @@ void MessageServer::channel_open_ended(Message& message, const TurnResult& resul
     services_.send(message.reply_to.caller.gate->shard(), *signal);
   };
   if (result.status != TE_CALL_RETURNED) {
-    return refuse(ErrorCode::kGuestError, "channel refused: handle-channel-open of " + cell_.name() + " failed: " + std::string(result.error));
+    return refuse(ErrorCode::kGuestError,
+                  "channel refused: handle-channel-open of " + cell_.name() + " failed: " + std::string(result.error));
   }
   ValueReader reader(result.result);
   const bool accepted = reader.boolean();
@@ -349,7 +357,8 @@ void MessageServer::channel_open_ended(Message& message, const TurnResult& resul
                                                      std::to_string(channels_max) + " channels open");
   }
   Channel& channel = channels_[id];
-  channel = {.peer = message.reply_to.caller, .peer_id = message.sender, .external = message.reply_to.external, .open = true};
+  channel = {
+      .peer = message.reply_to.caller, .peer_id = message.sender, .external = message.reply_to.external, .open = true};
   if (channel.external) {
     channel.external->answered(Payload());
   } else {
@@ -365,21 +374,25 @@ void MessageServer::channel_open_ended(Message& message, const TurnResult& resul
   if (has_message) deliver_on_channel(id, channel, content, cell_.current_sequence() - 1);
 }
 
-void MessageServer::deliver_on_channel(const ChannelId& id, Channel& channel, ByteView content, std::uint64_t cause_sequence) {
+void MessageServer::deliver_on_channel(const ChannelId& id, Channel& channel, ByteView content,
+                                       std::uint64_t cause_sequence) {
   if (channel.external) {
     services_.accounting.sent();
     services_.accounting.delivered();
     channel.external->channel_message(id, Payload::copy(content));
     return;
   }
-  const auto reservation = channel.peer.gate->reserve(channel.peer.generation, MessageKind::kChannelMessage, content.size());
+  const auto reservation =
+      channel.peer.gate->reserve(channel.peer.generation, MessageKind::kChannelMessage, content.size());
   if (const auto refusal = router::refusal_of(reservation)) {
     services_.accounting.refused(*refusal);
-    cell_.log("the first message on channel " + to_string(id) + " was not delivered: " + std::string(actor::to_string(*refusal)));
+    cell_.log("the first message on channel " + to_string(id) +
+              " was not delivered: " + std::string(actor::to_string(*refusal)));
     return;
   }
   services_.accounting.sent();
-  Message* message = make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelMessage, cause_sequence, content.size());
+  Message* message = make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelMessage,
+                                  cause_sequence, content.size());
   message->id = id.bytes();
   message->set_params(id_params(id), content);
   services_.send(*message);
@@ -394,7 +407,8 @@ HostStatus MessageServer::send_on_channel(HostCall& call) {
   const auto entry = id ? channels_.find(*id) : channels_.end();
   if (entry == channels_.end() || !entry->second.open) {
     services_.accounting.refused(Refusal::kChannelClosed);
-    return call.done_with_error("channel closed: " + printable(as_bytes(text), 100) + " is not an open channel of this actor");
+    return call.done_with_error("channel closed: " + printable(as_bytes(text), 100) +
+                                " is not an open channel of this actor");
   }
   Channel& channel = entry->second;
   if (channel.external) {
@@ -406,14 +420,15 @@ HostStatus MessageServer::send_on_channel(HostCall& call) {
     call.result().ok();
     return call.done();
   }
-  const auto reservation = channel.peer.gate->reserve(channel.peer.generation, MessageKind::kChannelMessage, content.size());
+  const auto reservation =
+      channel.peer.gate->reserve(channel.peer.generation, MessageKind::kChannelMessage, content.size());
   if (const auto refusal = router::refusal_of(reservation)) {
     services_.accounting.refused(*refusal);
     return call.done_with_error(router::explain(*refusal, to_string(channel.peer_id), channel.peer, content.size()));
   }
   services_.accounting.sent();
-  Message* message =
-      make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelMessage, cell_.current_sequence(), content.size());
+  Message* message = make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelMessage,
+                                  cell_.current_sequence(), content.size());
   message->id = id->bytes();
   message->set_params(id_params(*id), content);
   cell_.share_params_body(message->payload());
@@ -427,9 +442,12 @@ void MessageServer::send_close(const ChannelId& id, const Channel& channel) {
     channel.external->channel_closed(id);
     return;
   }
-  if (channel.peer.gate->reserve_always(channel.peer.generation, MessageKind::kChannelClose, 0) != Reservation::kGranted) return;
+  if (channel.peer.gate->reserve_always(channel.peer.generation, MessageKind::kChannelClose, 0) !=
+      Reservation::kGranted)
+    return;
   services_.accounting.sent();
-  Message* message = make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelClose, cell_.current_sequence(), 0);
+  Message* message = make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelClose,
+                                  cell_.current_sequence(), 0);
   message->id = id.bytes();
   message->set_plain_params(id_params(id));
   services_.send(*message);
@@ -442,13 +460,15 @@ HostStatus MessageServer::close_channel(HostCall& call) {
   const auto id = parse_id<ChannelId>(text);
   const auto entry = id ? channels_.find(*id) : channels_.end();
   if (entry == channels_.end() || !entry->second.open) {
-    return call.done_with_error("channel closed: " + printable(as_bytes(text), 100) + " is not an open channel of this actor");
+    return call.done_with_error("channel closed: " + printable(as_bytes(text), 100) +
+                                " is not an open channel of this actor");
   }
   send_close(*id, entry->second);
   channels_.erase(entry);
   // Both sides hear of the end, this one as well.
   const Target self = {.address = cell_.address(), .id = cell_.id()};
-  if (self.address.gate->reserve_always(self.address.generation, MessageKind::kChannelClose, 0) == Reservation::kGranted) {
+  if (self.address.gate->reserve_always(self.address.generation, MessageKind::kChannelClose, 0) ==
+      Reservation::kGranted) {
     services_.accounting.sent();
     Message* message = make_message(self, MessageKind::kChannelClose, cell_.current_sequence(), 0);
     message->id = id->bytes();
@@ -471,7 +491,8 @@ void MessageServer::channel_answered(Signal& signal) {
   if (!awaited) {
     // Accepted too late: nobody here waits for it any more.
     if (entry != channels_.end()) channels_.erase(entry);
-    send_close(signal.channel, {.peer = signal.peer, .peer_id = signal.peer.gate->actor_id(), .external = nullptr, .open = true});
+    send_close(signal.channel,
+               {.peer = signal.peer, .peer_id = signal.peer.gate->actor_id(), .external = nullptr, .open = true});
     return;
   }
   entry->second.open = true;
@@ -529,7 +550,8 @@ void MessageServer::signal(Signal& signal) {
 void MessageServer::actor_ended() {
   router_.directory().remove(cell_.id());
   for (const auto& [id, request] : outstanding_) {
-    answer_with_error(services_, request.reply_to, ErrorCode::kStopped, "stopped: " + cell_.name() + " ended before it answered");
+    answer_with_error(services_, request.reply_to, ErrorCode::kStopped,
+                      "stopped: " + cell_.name() + " ended before it answered");
   }
   outstanding_.clear();
   for (const auto& [id, channel] : channels_) send_close(id, channel);
@@ -542,23 +564,24 @@ void MessageServer::actor_ended() {
 namespace {
 
 const std::vector<HandlerInterface>& message_server_imports() {
-  static const std::vector<HandlerInterface> interfaces = {
-      {.name = "theater:simple/message-server-host",
-       .functions = {{.name = "send"},
-                     {.name = "request", .suspends = true},
-                     {.name = "open-channel", .suspends = true},
-                     {.name = "send-on-channel"},
-                     {.name = "close-channel"},
-                     {.name = "list-outstanding-requests"},
-                     {.name = "respond-to-request"},
-                     {.name = "cancel-request"}}}};
+  static const std::vector<HandlerInterface> interfaces = {{.name = "theater:simple/message-server-host",
+                                                            .functions = {{.name = "send"},
+                                                                          {.name = "request", .suspends = true},
+                                                                          {.name = "open-channel", .suspends = true},
+                                                                          {.name = "send-on-channel"},
+                                                                          {.name = "close-channel"},
+                                                                          {.name = "list-outstanding-requests"},
+                                                                          {.name = "respond-to-request"},
+                                                                          {.name = "cancel-request"}}}};
   return interfaces;
 }
 
 /// By MessageKind, after init.
 constexpr std::array<std::string_view, 5> kMessageServerExports = {
-    "theater:simple/message-server-client.handle-send",          "theater:simple/message-server-client.handle-request",
-    "theater:simple/message-server-client.handle-channel-open",  "theater:simple/message-server-client.handle-channel-message",
+    "theater:simple/message-server-client.handle-send",
+    "theater:simple/message-server-client.handle-request",
+    "theater:simple/message-server-client.handle-channel-open",
+    "theater:simple/message-server-client.handle-channel-message",
     "theater:simple/message-server-client.handle-channel-close",
 };
 
@@ -589,7 +612,8 @@ std::span<const std::string_view> MessageServerHandler::exports() const { return
 Result<std::unique_ptr<HandlerInstance>> MessageServerHandler::create(const HandlerSetup& setup) const {
   MessageServerPermissions permissions = setup.manifest.permission_policy.message_server();
   if (permissions_) permissions = intersect(std::move(permissions), *permissions_);
-  return std::make_unique<handlers::MessageServer>(actor::ActorCell::from(setup.actor), router_.core(), std::move(permissions));
+  return std::make_unique<handlers::MessageServer>(actor::ActorCell::from(setup.actor), router_.core(),
+                                                   std::move(permissions));
 }
 
 }  // namespace theater

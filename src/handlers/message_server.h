@@ -11,7 +11,8 @@
 
 namespace theater::handlers {
 
-/// One actor's messaging: what it sends, the requests that it owes an answer, its ends of channels. On the actor's shard.
+/// One actor's messaging: what it sends, the requests that it owes an answer, its ends of channels. On the actor's
+/// shard.
 class MessageServer final : public HandlerInstance, public actor::MessageHooks {
  public:
   MessageServer(actor::ActorCell& cell, router::RouterCore& router, MessageServerPermissions permissions);
@@ -52,12 +53,15 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
   HostStatus cancel(HostCall& call);
 
   /// The target with a place for the message, or why not (counted).
-  std::expected<Target, std::string> reserve(Right right, std::string_view text, actor::MessageKind kind, std::uint64_t bytes);
+  std::expected<Target, std::string> reserve(Right right, std::string_view text, actor::MessageKind kind,
+                                             std::uint64_t bytes);
   bool permitted(Right right, std::string_view text, const ActorId& id) const;
   const Target& find(std::string_view text);
-  HostStatus refuse_cycle(HostCall& call, const std::vector<ActorId>& cycle, const Target& target, std::uint64_t bytes) const;
+  HostStatus refuse_cycle(HostCall& call, const std::vector<ActorId>& cycle, const Target& target,
+                          std::uint64_t bytes) const;
 
-  actor::Message* make_message(const Target& target, actor::MessageKind kind, std::uint64_t cause_sequence, std::uint64_t bytes) const;
+  actor::Message* make_message(const Target& target, actor::MessageKind kind, std::uint64_t cause_sequence,
+                               std::uint64_t bytes) const;
   std::uint64_t wait_deadline_ns() const;
   void send_close(const ChannelId& id, const Channel& channel);
   void deliver_on_channel(const ChannelId& id, Channel& channel, ByteView content, std::uint64_t cause_sequence);

@@ -38,8 +38,8 @@ class RuntimeInstance final : public HandlerInstance {
     return call.done();
   }
 
-  /// record chain { events: list<record meta-event { hash: u64, event: record event { event-type: string, parent: option<u64>,
-  /// data: list<u8> } }> }. The latest events that fit the bound of a message.
+  /// record chain { events: list<record meta-event { hash: u64, event: record event { event-type: string, parent:
+  /// option<u64>, data: list<u8> } }> }. The latest events that fit the bound of a message.
   static HostStatus get_chain(const HostCall& call) {
     const auto events = events_of(actor::ActorCell::from(call.actor()));
     if (!events) return call.trap(events.error().to_string());

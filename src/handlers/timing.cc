@@ -15,7 +15,8 @@ constexpr std::uint64_t kMaxTimestampMs = std::numeric_limits<std::uint64_t>::ma
 
 class Timing final : public HandlerInstance {
  public:
-  Timing(std::uint64_t min_sleep_ms, std::uint64_t max_sleep_ms) : min_sleep_ms_(min_sleep_ms), max_sleep_ms_(max_sleep_ms) {}
+  Timing(std::uint64_t min_sleep_ms, std::uint64_t max_sleep_ms)
+      : min_sleep_ms_(min_sleep_ms), max_sleep_ms_(max_sleep_ms) {}
 
   HostStatus call(HostCall& call) override {
     ValueReader params = call.params();
@@ -51,7 +52,8 @@ class Timing final : public HandlerInstance {
 
   HostStatus deadline(const HostCall& call, std::uint64_t timestamp_ms) const {
     if (timestamp_ms > kMaxTimestampMs) {
-      return call.done_with_error("Invalid deadline: " + std::to_string(timestamp_ms) + " is not a time in milliseconds");
+      return call.done_with_error("Invalid deadline: " + std::to_string(timestamp_ms) +
+                                  " is not a time in milliseconds");
     }
     const std::uint64_t now_ms = call.actor().wall_ns() / kNsPerMs;
     if (timestamp_ms <= now_ms) {

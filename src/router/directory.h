@@ -14,8 +14,8 @@
 
 namespace theater::router {
 
-/// Which actors take messages, and where they are. Any thread. Split into parts with a lock each, so that shards seldom meet;
-/// a sender keeps the address of its last target and comes here for another one only.
+/// Which actors take messages, and where they are. Any thread. Split into parts with a lock each, so that shards seldom
+/// meet; a sender keeps the address of its last target and comes here for another one only.
 class Directory {
  public:
   void add(const ActorId& id, const actor::ActorAddress& address);
@@ -24,7 +24,8 @@ class Directory {
   actor::ActorAddress find(const ActorId& id) const;
   std::size_t size() const;
 
-  /// Gives an actor a name to be reached by. kAlreadyExists when another actor has it; kInvalidArgument when it could be taken for an id.
+  /// Gives an actor a name to be reached by. kAlreadyExists when another actor has it; kInvalidArgument when it could
+  /// be taken for an id.
   Result<void> add_name(std::string_view name, const ActorId& id);
   std::optional<ActorId> find_name(std::string_view name) const;
   std::optional<std::string> name_of(const ActorId& id) const;

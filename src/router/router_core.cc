@@ -16,8 +16,11 @@ using actor::Undelivered;
 
 namespace {
 
-/// A request from outside: its answer, or the error when its time is over. On the target's shard, once it was posted there.
-class ExternalRequest final : public ExternalEnd, public sched::Timer, public std::enable_shared_from_this<ExternalRequest> {
+/// A request from outside: its answer, or the error when its time is over. On the target's shard, once it was posted
+/// there.
+class ExternalRequest final : public ExternalEnd,
+                              public sched::Timer,
+                              public std::enable_shared_from_this<ExternalRequest> {
  public:
   ExternalRequest(sched::Shard& shard, std::uint64_t timeout_ms, MessageRouter::Answer answer)
       : shard_(shard), timeout_ms_(timeout_ms), answer_(std::move(answer)) {}
@@ -89,7 +92,9 @@ class ExternalChannelEnd final : public ExternalEnd {
     router_.forget_channel(channel_);
     listener_->refused(answer.error());
   }
-  void channel_message(const ChannelId& channel, const Payload& message) override { listener_->message(channel, message.view()); }
+  void channel_message(const ChannelId& channel, const Payload& message) override {
+    listener_->message(channel, message.view());
+  }
   void channel_closed(const ChannelId& channel) override {
     router_.forget_channel(channel);
     listener_->closed(channel);
@@ -101,7 +106,8 @@ class ExternalChannelEnd final : public ExternalEnd {
   const std::shared_ptr<ChannelListener> listener_;
 };
 
-Message* make_message(const ActorAddress& address, const ActorId& target, MessageKind kind, ByteView prefix, ByteView body) {
+Message* make_message(const ActorAddress& address, const ActorId& target, MessageKind kind, ByteView prefix,
+                      ByteView body) {
   auto* message = new Message;
   message->kind = kind;
   message->slot = static_cast<std::uint16_t>(kind);
@@ -140,12 +146,13 @@ std::string explain(Refusal refusal, std::string_view target, const ActorAddress
   switch (refusal) {
     case Refusal::kNoSuchActor: return "no such actor: " + name;
     case Refusal::kMailboxFull:
-      return "mailbox full: " + name + " holds its limit of " + std::to_string(address.gate->message_limit()) + " messages or " +
-             std::to_string(address.gate->byte_limit()) + " bytes; try again later";
+      return "mailbox full: " + name + " holds its limit of " + std::to_string(address.gate->message_limit()) +
+             " messages or " + std::to_string(address.gate->byte_limit()) + " bytes; try again later";
     case Refusal::kTooLarge:
       return "message too large: " + std::to_string(bytes) + " bytes, " + name + " takes at most " +
              std::to_string(address.gate->message_byte_limit());
-    case Refusal::kNotPermitted: return "not permitted: the manifest's message_server permissions do not allow this for " + name;
+    case Refusal::kNotPermitted:
+      return "not permitted: the manifest's message_server permissions do not allow this for " + name;
     case Refusal::kStopped: return "stopped: " + name;
     case Refusal::kNotAccepted: return "not accepted: " + name + " exports no function for this kind of message";
     case Refusal::kChannelClosed: return "channel closed: " + name;
@@ -212,13 +219,20 @@ void RouterCore::undelivered(actor::ShardServices& shard, Message& message, Unde
   const ErrorCode code = reason == Undelivered::kStopped ? ErrorCode::kStopped : ErrorCode::kUnavailable;
   std::string text;
   switch (reason) {
-    case Undelivered::kStopped: text = "stopped: " + to_string(message.target_id) + " ended before it took the message"; break;
-    case Undelivered::kDroppedOldest: text = "dropped: the mailbox of " + to_string(message.target_id) + " overflowed"; break;
-    case Undelivered::kOverloaded: text = "overloaded: " + to_string(message.target_id) + " owes too many answers already"; break;
+    case Undelivered::kStopped:
+      text = "stopped: " + to_string(message.target_id) + " ended before it took the message";
+      break;
+    case Undelivered::kDroppedOldest:
+      text = "dropped: the mailbox of " + to_string(message.target_id) + " overflowed";
+      break;
+    case Undelivered::kOverloaded:
+      text = "overloaded: " + to_string(message.target_id) + " owes too many answers already";
+      break;
     case Undelivered::kExpired:
     case Undelivered::kChannelClosed: text = "not delivered: " + std::string(actor::to_string(reason)); break;
   }
-  if (message.reply_to.external || message.reply_to.caller) answer_with_error(shard, message.reply_to, code, std::move(text));
+  if (message.reply_to.external || message.reply_to.caller)
+    answer_with_error(shard, message.reply_to, code, std::move(text));
 }
 
 // From outside --------------------------------------------------------------------------------------------------------
@@ -238,7 +252,8 @@ Result<void> RouterCore::refuse_from_outside(Refusal refusal, std::string_view t
 
 Result<ActorAddress> RouterCore::reserve_from_outside(const ActorId& target, MessageKind kind, std::uint64_t bytes) {
   const ActorAddress address = directory_.find(target);
-  const auto refusal = address ? refusal_of(address.gate->reserve(address.generation, kind, bytes)) : Refusal::kNoSuchActor;
+  const auto refusal =
+      address ? refusal_of(address.gate->reserve(address.generation, kind, bytes)) : Refusal::kNoSuchActor;
   if (refusal) return fail(refuse_from_outside(*refusal, to_string(target), address, bytes).error());
   const std::lock_guard lock(mutex_);
   accounting_.sent();
@@ -252,7 +267,8 @@ Result<void> RouterCore::send(const ActorId& target, ByteView message) {
   return {};
 }
 
-void RouterCore::request(const ActorId& target, ByteView message, std::uint64_t timeout_ms, MessageRouter::Answer answer) {
+void RouterCore::request(const ActorId& target, ByteView message, std::uint64_t timeout_ms,
+                         MessageRouter::Answer answer) {
   auto address = reserve_from_outside(target, MessageKind::kRequest, message.size());
   if (!address) {
     answer(fail(std::move(address.error())));
@@ -317,7 +333,8 @@ Result<void> RouterCore::close_channel(const ChannelId& channel) {
     to = found->second;
     channels_.erase(found);
   }
-  if (to.actor.gate->reserve_always(to.actor.generation, MessageKind::kChannelClose, 0) != Reservation::kGranted) return {};
+  if (to.actor.gate->reserve_always(to.actor.generation, MessageKind::kChannelClose, 0) != Reservation::kGranted)
+    return {};
   {
     const std::lock_guard lock(mutex_);
     accounting_.sent();

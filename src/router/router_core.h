@@ -33,7 +33,8 @@ class RouterCore final : public actor::UndeliveredHandler {
   // From outside.
   Result<void> send(const ActorId& target, ByteView message);
   void request(const ActorId& target, ByteView message, std::uint64_t timeout_ms, MessageRouter::Answer answer);
-  Result<ChannelId> open_channel(const ActorId& target, ByteView first_message, std::shared_ptr<ChannelListener> listener);
+  Result<ChannelId> open_channel(const ActorId& target, ByteView first_message,
+                                 std::shared_ptr<ChannelListener> listener);
   Result<void> send_on_channel(const ChannelId& channel, ByteView message);
   Result<void> close_channel(const ChannelId& channel);
   /// The external end of this channel is gone.
@@ -69,7 +70,8 @@ class RouterCore final : public actor::UndeliveredHandler {
 /// What a refusal is called where errors have codes.
 ErrorCode code_of(actor::Refusal refusal);
 /// In words, with what to do. `address` may be null when the actor is not known.
-std::string explain(actor::Refusal refusal, std::string_view target, const actor::ActorAddress& address, std::uint64_t bytes);
+std::string explain(actor::Refusal refusal, std::string_view target, const actor::ActorAddress& address,
+                    std::uint64_t bytes);
 /// None when it was granted.
 std::optional<actor::Refusal> refusal_of(actor::Reservation reservation);
 

@@ -15,7 +15,8 @@ std::string full_name(const engine::FunctionType& function) {
 }
 
 std::string canonical_name(const engine::FunctionType& function) {
-  return function.interface.empty() ? function.function : canonical_interface(function.interface) + "." + function.function;
+  return function.interface.empty() ? function.function
+                                    : canonical_interface(function.interface) + "." + function.function;
 }
 
 /// The function's place in its handler's interfaces, counted through.
@@ -43,15 +44,18 @@ const HandlerFunction* function_of(const Handler& handler, const engine::Functio
 }
 
 std::unexpected<Error> no_handler(const engine::FunctionType& import) {
-  return fail(ErrorCode::kMissingHandler, "the component imports " + full_name(import) +
-                                              ", which no handler of this runtime implements; rebuild it without that interface, or "
-                                              "register a handler for it");
+  return fail(ErrorCode::kMissingHandler,
+              "the component imports " + full_name(import) +
+                  ", which no handler of this runtime implements; rebuild it without that interface, or "
+                  "register a handler for it");
 }
 
 std::unexpected<Error> not_granted(const Handler& handler, const engine::FunctionType& import) {
-  return fail(ErrorCode::kMissingHandler, "the component imports " + import.interface + " (" + import.function +
-                                              "), which its manifest does not grant; to grant it add these lines:\n\n[[handler]]\n"
-                                              "type = \"" + std::string(handler.type()) + "\"\n");
+  return fail(ErrorCode::kMissingHandler,
+              "the component imports " + import.interface + " (" + import.function +
+                  "), which its manifest does not grant; to grant it add these lines:\n\n[[handler]]\n"
+                  "type = \"" +
+                  std::string(handler.type()) + "\"\n");
 }
 
 Result<std::uint32_t> find_export(const engine::Component& component, std::string_view canonical) {
@@ -59,9 +63,9 @@ Result<std::uint32_t> find_export(const engine::Component& component, std::strin
   for (std::size_t i = 0; i < exports.size(); ++i) {
     if (canonical_name(exports[i]) != canonical) continue;
     if (!exports[i].handler) {
-      return fail(ErrorCode::kInvalidComponent,
-                  "the component's export " + full_name(exports[i]) +
-                      " has not the form func(state: option<list<u8>>, params: tuple<…>) -> result<tuple<option<list<u8>>, …>, string>");
+      return fail(ErrorCode::kInvalidComponent, "the component's export " + full_name(exports[i]) +
+                                                    " has not the form func(state: option<list<u8>>, params: tuple<…>) "
+                                                    "-> result<tuple<option<list<u8>>, …>, string>");
     }
     return static_cast<std::uint32_t>(i);
   }
@@ -75,7 +79,8 @@ Result<void> bind_imports(actor::ActorSpec& spec, const engine::Component& compo
     if (!place) return no_handler(import);
     const auto granted = std::ranges::find(spec.handlers, handler);
     if (granted == spec.handlers.end()) return not_granted(*handler, import);
-    spec.imports.push_back({.handler = static_cast<std::uint16_t>(granted - spec.handlers.begin()), .function = *place});
+    spec.imports.push_back(
+        {.handler = static_cast<std::uint16_t>(granted - spec.handlers.begin()), .function = *place});
     spec.functions.imports.push_back(full_name(import));
   }
   return {};
@@ -105,7 +110,8 @@ Result<void> bind_exports(actor::ActorSpec& spec, const engine::Component& compo
     if (!index) return fail(std::move(index.error()));
     spec.exports.push_back(*index);
   }
-  for (const engine::FunctionType& function : component.exports()) spec.functions.exports.push_back(full_name(function));
+  for (const engine::FunctionType& function : component.exports())
+    spec.functions.exports.push_back(full_name(function));
   return {};
 }
 
@@ -128,8 +134,9 @@ Result<std::shared_ptr<const actor::ActorSpec>> make_spec(Manifest manifest, con
   for (const HandlerConfig& config : manifest.handlers) {
     const Handler* handler = handlers.find(config.type);
     if (handler == nullptr) {
-      return fail(ErrorCode::kMissingHandler, manifest.source_name + ":" + std::to_string(config.line) + ": the handler \"" +
-                                                  config.type + "\" is not available in this runtime");
+      return fail(ErrorCode::kMissingHandler, manifest.source_name + ":" + std::to_string(config.line) +
+                                                  ": the handler \"" + config.type +
+                                                  "\" is not available in this runtime");
     }
     spec->handlers.push_back(handler);
   }

@@ -14,8 +14,9 @@ namespace theater::runtime {
 /// kMissingHandler for an interface that no handler implements.
 Result<std::vector<std::uint32_t>> import_flags(const engine::Component& component, const HandlerRegistry& handlers);
 
-/// Joins a component and a manifest: which handler serves which import, which export each kind of message calls. kMissingHandler names the
-/// interface and the lines to add to the manifest; kInvalidComponent when an export has not the form of a handler.
+/// Joins a component and a manifest: which handler serves which import, which export each kind of message calls.
+/// kMissingHandler names the interface and the lines to add to the manifest; kInvalidComponent when an export has not
+/// the form of a handler.
 Result<std::shared_ptr<const actor::ActorSpec>> make_spec(Manifest manifest, const engine::Component& component,
                                                           const HandlerRegistry& handlers);
 

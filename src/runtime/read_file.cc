@@ -8,7 +8,8 @@ namespace theater::runtime {
 
 Result<Bytes> read_file(const std::filesystem::path& path, std::size_t bytes_max) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return fail(ErrorCode::kNotFound, "cannot read " + path.string() + ": " + std::string(std::strerror(errno)));
+  if (!file)
+    return fail(ErrorCode::kNotFound, "cannot read " + path.string() + ": " + std::string(std::strerror(errno)));
   Bytes content;
   constexpr std::size_t kStep = 1u << 20;
   while (file) {

@@ -27,7 +27,8 @@ const FunctionTable& Blueprint::functions() const { return spec_->functions; }
 Runtime::Runtime(std::unique_ptr<runtime::RuntimeCore> core) : core_(std::move(core)) {}
 Runtime::~Runtime() = default;
 
-Result<std::unique_ptr<Runtime>> Runtime::start(RuntimeOptions options, HandlerRegistry handlers, MessageRouter& router) {
+Result<std::unique_ptr<Runtime>> Runtime::start(RuntimeOptions options, HandlerRegistry handlers,
+                                                MessageRouter& router) {
   auto core = std::make_unique<runtime::RuntimeCore>(std::move(options), std::move(handlers), router);
   if (auto started = core->start(); !started) return fail(std::move(started.error()));
   return std::unique_ptr<Runtime>(new Runtime(std::move(core)));
@@ -53,7 +54,9 @@ Result<Runtime::Loaded> Runtime::load(const std::filesystem::path& manifest, std
   if (!initial_state && loaded->init_state_reference) {
     const auto* file = std::get_if<FileReference>(&*loaded->init_state_reference);
     if (file == nullptr) {
-      return fail(ErrorCode::kUnavailable, manifest.string() + ": init_state can be a file only; store and http references are not available yet");
+      return fail(
+          ErrorCode::kUnavailable,
+          manifest.string() + ": init_state can be a file only; store and http references are not available yet");
     }
     auto state = runtime::read_file(file->path, limits::kStateMaxBytes);
     if (!state) return fail(std::move(state.error()).with_context(manifest.string() + ": init_state"));
@@ -84,7 +87,9 @@ Result<ActorId> Runtime::spawn(const std::filesystem::path& manifest, SpawnOptio
 }
 
 Result<void> Runtime::stop(const ActorId& id) { return core_->stop(id); }
-Result<ActorInfo> Runtime::wait(const ActorId& id, std::chrono::milliseconds timeout) { return core_->wait(id, timeout); }
+Result<ActorInfo> Runtime::wait(const ActorId& id, std::chrono::milliseconds timeout) {
+  return core_->wait(id, timeout);
+}
 bool Runtime::wait_all(std::chrono::milliseconds timeout) { return core_->wait_all(timeout); }
 Result<ActorInfo> Runtime::info(const ActorId& id) const { return core_->info(id); }
 std::vector<ActorInfo> Runtime::list() const { return core_->list(); }
@@ -145,16 +150,17 @@ Result<void> Runtime::save_chain(const ActorId& id, const std::filesystem::path&
   if (!snapshot) return fail(snapshot.error());
   auto writer = ChainFileWriter::create(file.string());
   if (!writer) return fail(std::move(writer.error()));
-  // A value is named by one link or more; the file wants it before the first that names it, so all come with the first link.
+  // A value is named by one link or more; the file wants it before the first that names it, so all come with the first
+  // link.
   bool first = true;
   for (const ChainSnapshot::Link& link : snapshot->links) {
-    const SealedLink sealed = {.actor = id,
-                               .first_sequence = link.first_sequence,
-                               .event_count = link.event_count,
-                               .bytes = snapshot->link_bytes(link),
-                               .hash = link.hash,
-                               .payloads = first ? std::span<const RecordedPayload>(snapshot->payloads)
-                                                 : std::span<const RecordedPayload>()};
+    const SealedLink sealed = {
+        .actor = id,
+        .first_sequence = link.first_sequence,
+        .event_count = link.event_count,
+        .bytes = snapshot->link_bytes(link),
+        .hash = link.hash,
+        .payloads = first ? std::span<const RecordedPayload>(snapshot->payloads) : std::span<const RecordedPayload>()};
     first = false;
     if (auto appended = (*writer)->append(sealed); !appended) return appended;
   }

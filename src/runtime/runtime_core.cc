@@ -30,7 +30,8 @@ class Task final : public sched::Delivery {
 EpochTicker::EpochTicker(const engine::Engine& engine)
     : thread_([this, &engine] {
         std::unique_lock lock(mutex_);
-        while (!wakeup_.wait_for(lock, std::chrono::milliseconds(limits::kEpochMs), [&] { return stopping_; })) engine.tick();
+        while (!wakeup_.wait_for(lock, std::chrono::milliseconds(limits::kEpochMs), [&] { return stopping_; }))
+          engine.tick();
       }) {}
 
 EpochTicker::~EpochTicker() {
@@ -92,8 +93,8 @@ void RuntimeCore::shut_down() {
     std::unique_lock lock(actors_mutex_);
     actors_changed_.wait(lock, [&] { return living_ == 0; });
   }
-  // Answers and dead letters that the last ends sent to other shards: each round trip through all shards brings them one hop further, and
-  // nothing is sent for what arrives at an actor that has ended but one answer.
+  // Answers and dead letters that the last ends sent to other shards: each round trip through all shards brings them
+  // one hop further, and nothing is sent for what arrives at an actor that has ended but one answer.
   for (int round = 0; round < 4; ++round) {
     std::vector<std::future<void>> passed;
     for (std::uint32_t i = 0; i < shards_->size(); ++i) {
@@ -114,8 +115,9 @@ Result<Bytes> RuntimeCore::read_component(const Manifest& manifest) const {
   if (const auto* file = std::get_if<FileReference>(&manifest.component_reference)) {
     return read_file(file->path, limits::kComponentBytes);
   }
-  return fail(ErrorCode::kUnavailable, "component = \"" + manifest.component +
-                                           "\": this runtime reads components from files only; store and http references are not available yet");
+  return fail(ErrorCode::kUnavailable,
+              "component = \"" + manifest.component +
+                  "\": this runtime reads components from files only; store and http references are not available yet");
 }
 
 Result<std::shared_ptr<const engine::LinkedComponent>> RuntimeCore::link(ByteView bytes) {
@@ -194,11 +196,13 @@ void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardR
       return;
     }
   }
-  actor::ActorCell::Start start{.id = id, .parent = options.parent, .state = std::move(options.state), .reason = StartReason::kSpawned};
-  post(shard, [spec = blueprint.spec_, linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint.linked_),
-               start = std::move(start), done = std::move(done)](ShardRuntime& runtime) mutable {
-    runtime.spawn(std::move(spec), std::move(linked), std::move(start), std::move(done));
-  });
+  actor::ActorCell::Start start{
+      .id = id, .parent = options.parent, .state = std::move(options.state), .reason = StartReason::kSpawned};
+  post(shard,
+       [spec = blueprint.spec_, linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint.linked_),
+        start = std::move(start), done = std::move(done)](ShardRuntime& runtime) mutable {
+         runtime.spawn(std::move(spec), std::move(linked), std::move(start), std::move(done));
+       });
 }
 
 void RuntimeCore::actor_started(const ActorId& id) {
@@ -241,7 +245,8 @@ Result<ActorInfo> RuntimeCore::wait(const ActorId& id, std::chrono::milliseconds
     return found == actors_.end() || found->second.ended.has_value();
   };
   if (!actors_changed_.wait_for(lock, timeout, ended)) {
-    return fail(ErrorCode::kTimeout, "actor " + to_string(id) + " still runs after " + std::to_string(timeout.count()) + " ms");
+    return fail(ErrorCode::kTimeout,
+                "actor " + to_string(id) + " still runs after " + std::to_string(timeout.count()) + " ms");
   }
   const auto found = actors_.find(id);
   if (found == actors_.end()) return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));

@@ -73,31 +73,36 @@ class LinkPayloads final : public ChainReader::Payloads {
 
 }  // namespace
 
-ShardRuntime::ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options, actor::GateTable& gates,
-                           actor::WaitGraph& waits)
+ShardRuntime::ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options,
+                           actor::GateTable& gates, actor::WaitGraph& waits)
     : core_(core),
       options_(options),
-      log_(options.record ? std::make_unique<MemoryLog>(options.chain_memory_bytes, options.payload_memory_bytes) : nullptr),
-      services_(shard, log_ ? static_cast<EventSink&>(*log_) : no_log_, options.record ? Recording::kOn : Recording::kOff,
-                std::make_unique<SecureRandom>(), gates, waits, *this) {
+      log_(options.record ? std::make_unique<MemoryLog>(options.chain_memory_bytes, options.payload_memory_bytes)
+                          : nullptr),
+      services_(shard, log_ ? static_cast<EventSink&>(*log_) : no_log_,
+                options.record ? Recording::kOn : Recording::kOff, std::make_unique<SecureRandom>(), gates, waits,
+                *this) {
   services_.memory_log = log_.get();
 }
 
 ShardRuntime::~ShardRuntime() = default;
 
-Result<std::unique_ptr<ChainFileWriter>> ShardRuntime::open_chain_file(const actor::ActorSpec& spec, const ActorId& id) const {
+Result<std::unique_ptr<ChainFileWriter>> ShardRuntime::open_chain_file(const actor::ActorSpec& spec,
+                                                                       const ActorId& id) const {
   if (!spec.manifest.save_chain) return nullptr;
   if (!options_.chains_directory) {
     return fail(ErrorCode::kInvalidArgument,
-                "the manifest says save_chain = true, but this runtime has no folder for chains (RuntimeOptions::chains_directory)");
+                "the manifest says save_chain = true, but this runtime has no folder for chains "
+                "(RuntimeOptions::chains_directory)");
   }
   std::error_code error;
   std::filesystem::create_directories(*options_.chains_directory, error);
   return ChainFileWriter::create((*options_.chains_directory / (to_string(id) + ".chain")).string());
 }
 
-void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec, std::shared_ptr<const engine::LinkedComponent> linked,
-                         actor::ActorCell::Start start, Started started) {
+void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec,
+                         std::shared_ptr<const engine::LinkedComponent> linked, actor::ActorCell::Start start,
+                         Started started) {
   const ActorId id = start.id;
   const auto failed = [&](Error error) {
     residents_.erase(id);
@@ -182,15 +187,17 @@ void ShardRuntime::remember(const actor::ActorCell& cell) {
 void ShardRuntime::actor_ended(actor::ActorCell& cell) {
   Resident& resident = residents_.at(cell.id());
   if (resident.file) {
-    if (auto closed = resident.file->close(); !closed) core_.log("chain of " + to_string(cell.id()) + ": " + closed.error().to_string());
+    if (auto closed = resident.file->close(); !closed)
+      core_.log("chain of " + to_string(cell.id()) + ": " + closed.error().to_string());
   }
   remember(cell);
   const ActorInfo ended = info(cell);
   if (options_.listener != nullptr && cell.was_running()) options_.listener->actor_ended(ended);
   if (resident.started) {
-    std::exchange(resident.started, nullptr)(fail(
-        Error(cell.end_reason() == StopReason::kFailed ? ErrorCode::kGuestError : ErrorCode::kStopped, cell.end_message())
-            .with_context("while starting actor " + cell.name())));
+    std::exchange(resident.started, nullptr)(
+        fail(Error(cell.end_reason() == StopReason::kFailed ? ErrorCode::kGuestError : ErrorCode::kStopped,
+                   cell.end_message())
+                 .with_context("while starting actor " + cell.name())));
   }
   core_.actor_ended(ended);
 }

@@ -16,8 +16,8 @@ const te_outcome& WasmGuest::resume(te_value result) {
   return outcome ? **outcome : broken(outcome.error());
 }
 
-// The engine did not run the call at all, e.g. since a handler's result is no value of the function's type. The guest waits
-// for something that cannot come, so it ends like one that trapped.
+// The engine did not run the call at all, e.g. since a handler's result is no value of the function's type. The guest
+// waits for something that cannot come, so it ends like one that trapped.
 const te_outcome& WasmGuest::broken(const Error& error) {
   broken_message_ = "the call could not be made: " + error.to_string();
   broken_ = {};

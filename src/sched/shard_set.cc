@@ -90,12 +90,8 @@ bool SimulatedShardSet::step() {
       shard.accept();
       shard.flush();
       break;
-    case 1:
-      shard.run_some(1);
-      break;
-    default:
-      shard.run_some(1 + random_() % 16);
-      break;
+    case 1: shard.run_some(1); break;
+    default: shard.run_some(1 + random_() % 16); break;
   }
   // Time passes while work is done, by an amount that differs.
   clock_.advance(random_() % (10 * kNsPerUs));

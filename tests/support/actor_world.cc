@@ -1,0 +1,284 @@
+#include "actor_world.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstring>
+#include <future>
+#include <set>
+#include <thread>
+
+#include "base/random.h"
+#include "chain/verify.h"
+#include "router/router_core.h"
+
+namespace theater::testing {
+
+/// Remembers what became of actors.
+class ActorWorld::Observer final : public actor::ActorObserver {
+ public:
+  void actor_started(actor::ActorCell& cell) override {
+    const std::lock_guard lock(mutex);
+    started.insert(cell.id());
+  }
+  void actor_ended(actor::ActorCell& cell) override {
+    const std::lock_guard lock(mutex);
+    ended[cell.id()] = std::string(to_string(cell.end_reason())) + ": " + cell.end_message();
+    heads[cell.id()] = cell.chain_head();
+  }
+  void actor_released(actor::ActorCell& cell) override {
+    std::unique_ptr<actor::ActorCell> released;
+    const std::lock_guard lock(mutex);
+    released = std::move(cells[cell.id()]);
+    cells.erase(cell.id());
+  }
+  void actor_logged(const actor::ActorCell& cell, std::string_view line) override {
+    const std::lock_guard lock(mutex);
+    logs[cell.name()].emplace_back(line);
+  }
+  void link_sealed(const actor::ActorCell&, const SealedLink&) override {}
+
+  std::mutex mutex;
+  std::set<ActorId> started;
+  std::unordered_map<ActorId, std::string> ended;
+  std::unordered_map<ActorId, ChainHead> heads;
+  std::unordered_map<ActorId, std::unique_ptr<actor::ActorCell>> cells;
+  std::unordered_map<std::string, std::vector<std::string>> logs;
+};
+
+/// One shard's belongings.
+struct ActorWorld::Place {
+  Place(sched::Shard& shard, std::unique_ptr<RandomSource> random, actor::GateTable& gates, actor::WaitGraph& waits,
+        actor::ActorObserver& observer)
+      : services(shard, log, Recording::kOn, std::move(random), gates, waits, observer) {
+    services.memory_log = &log;
+  }
+  MemoryLog log;
+  actor::ShardServices services;
+};
+
+namespace {
+
+class Task final : public sched::Delivery {
+ public:
+  explicit Task(std::function<void()> function) : function_(std::move(function)) {}
+  void deliver() override {
+    const std::unique_ptr<Task> self(this);
+    function_();
+  }
+
+ private:
+  std::function<void()> function_;
+};
+
+constexpr std::array<std::string_view, kImports> kImportNames = {
+    "theater:simple/message-server-host.send",
+    "theater:simple/message-server-host.request",
+    "theater:simple/message-server-host.open-channel",
+    "theater:simple/message-server-host.send-on-channel",
+    "theater:simple/message-server-host.close-channel",
+    "theater:simple/message-server-host.list-outstanding-requests",
+    "theater:simple/message-server-host.respond-to-request",
+    "theater:simple/message-server-host.cancel-request",
+    "theater:simple/timing.now",
+    "theater:simple/timing.sleep",
+    "theater:simple/timing.deadline",
+    "theater:simple/runtime.log",
+    "theater:simple/runtime.get-chain",
+    "theater:simple/runtime.shutdown",
+};
+
+std::shared_ptr<const actor::ActorSpec> make_spec(const HandlerRegistry& handlers, const std::string& name,
+                                                  const ActorWorld::Options& options) {
+  auto spec = std::make_shared<actor::ActorSpec>();
+  spec->manifest.name = name;
+  spec->manifest.limits = options.limits;
+  spec->manifest.permission_policy = options.permissions;
+  for (const std::string_view type : {"message-server", "timing", "runtime"}) {
+    HandlerConfig config{.type = std::string(type), .fields = {}, .line = 1};
+    if (type == "timing") {
+      config.fields["min_sleep_duration"] = options.min_sleep_ms;
+      config.fields["max_sleep_duration"] = options.max_sleep_ms;
+    }
+    spec->manifest.handlers.push_back(std::move(config));
+    spec->handlers.push_back(handlers.find(type));
+    spec->first_slots.push_back(1);
+  }
+  for (std::uint16_t i = 0; i < kImports; ++i) {
+    const std::uint16_t handler = i < kNowImport ? 0 : i < kLogImport ? 1 : 2;
+    const std::uint16_t first = i < kNowImport ? kSendImport : i < kLogImport ? kNowImport : kLogImport;
+    spec->imports.push_back({.handler = handler, .function = static_cast<std::uint16_t>(i - first)});
+    spec->functions.imports.emplace_back(kImportNames[i]);
+  }
+  spec->functions.exports.emplace_back("theater:simple/actor.init");
+  for (std::uint32_t i = 0; i < kExports; ++i) {
+    spec->exports.push_back(i);
+    if (i > 0) spec->functions.exports.emplace_back(spec->handlers[0]->exports()[i - 1]);
+  }
+  return spec;
+}
+
+constexpr std::chrono::seconds kPatience{60};
+
+}  // namespace
+
+ActorWorld::ActorWorld(std::uint64_t seed, std::uint32_t shards) : handlers_(builtin_handlers(router_)) {
+  if (seed == 0) {
+    threads_ = std::make_unique<sched::ThreadShardSet>(sched::ThreadShardSet::Options{.shards = shards}, system_clock_);
+    shards_ = threads_.get();
+  } else {
+    simulation_ = std::make_unique<sched::SimulatedShardSet>(shards, seed, simulated_clock_);
+    shards_ = simulation_.get();
+  }
+  observer_ = std::make_unique<Observer>();
+  for (std::uint32_t i = 0; i < shards; ++i) {
+    places_.push_back(std::make_unique<Place>(shards_->shard(i), std::make_unique<SeededRandom>(seed * 100 + i), gates_,
+                                              waits_, *observer_));
+    router_.core().attach(places_.back()->services);
+  }
+  if (threads_) threads_->start();
+}
+
+ActorWorld::~ActorWorld() {
+  stop_all();
+  shards_->stop();
+  router_.core().detach_all();
+}
+
+void ActorWorld::on_shard(std::uint32_t shard, std::function<void()> task) {
+  std::atomic<bool> done = false;
+  shards_->shard(shard).post(*new Task([&] {
+    task();
+    done = true;
+  }));
+  run_until([&] { return done.load(); });
+}
+
+ActorId ActorWorld::spawn(const std::string& name, Script script, const Options& options) {
+  std::array<std::uint8_t, 16> bytes{};
+  const std::uint64_t number = next_id_++;
+  for (int i = 0; i < 8; ++i) bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
+  const ActorId id = ActorId::from_random(bytes);
+  const std::uint32_t shard = options.shard.value_or(next_shard_++ % shards_->size());
+  EXPECT_TRUE(router_.core().directory().add_name(name, id));
+  all_.emplace_back(id, shard);
+  on_shard(shard, [&] {
+    auto cell = std::make_unique<actor::ActorCell>(
+        places_[shard]->services, make_spec(handlers_, name, options),
+        actor::ActorCell::Start{.id = id, .parent = std::nullopt, .state = std::nullopt});
+    actor::ActorCell& made = *cell;
+    {
+      const std::lock_guard lock(observer_->mutex);
+      observer_->cells[id] = std::move(cell);
+    }
+    EXPECT_TRUE(made.start(std::make_unique<ScriptGuest>(made, std::move(script))));
+  });
+  run_until([&] {
+    const std::lock_guard lock(observer_->mutex);
+    return observer_->started.contains(id) || observer_->ended.contains(id);
+  });
+  return id;
+}
+
+void ActorWorld::send(const ActorId& target, std::string_view text) {
+  const auto sent = router_.send(target, as_bytes(text));
+  EXPECT_TRUE(sent) << sent.error().to_string();
+}
+
+void ActorWorld::stop(const ActorId& id) {
+  const auto address = router_.core().directory().find(id);
+  if (!address) return;
+  auto* signal = new actor::Signal;
+  signal->kind = actor::SignalKind::kStop;
+  signal->target = address;
+  address.gate->shard().post(*signal);
+  run_until([&] { return !end_of(id).empty(); });
+}
+
+void ActorWorld::run_until(const std::function<bool()>& done) {
+  if (simulation_) {
+    ASSERT_TRUE(simulation_->run_until(done)) << "the simulation came to rest before";
+    return;
+  }
+  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  while (!done()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up) << "nothing more happens";
+    std::this_thread::yield();
+  }
+}
+
+void ActorWorld::settle() {
+  if (simulation_) {
+    simulation_->run_until_idle();
+    return;
+  }
+  run_until([&] {
+    const MessageTotals totals = router_.totals();
+    return totals.sent == totals.delivered + totals.refused + totals.dead_letters;
+  });
+}
+
+void ActorWorld::stop_all() {
+  for (const auto& [id, shard] : all_) {
+    if (end_of(id).empty()) stop(id);
+  }
+  settle();
+}
+
+std::string ActorWorld::end_of(const ActorId& id) {
+  const std::lock_guard lock(observer_->mutex);
+  const auto found = observer_->ended.find(id);
+  return found == observer_->ended.end() ? "" : found->second;
+}
+
+std::vector<std::string> ActorWorld::log_of(const std::string& name) {
+  const std::lock_guard lock(observer_->mutex);
+  return observer_->logs[name];
+}
+
+std::vector<Event> ActorWorld::events(const ActorId& id) {
+  std::uint32_t shard = 0;
+  for (const auto& [actor, on] : all_) {
+    if (actor == id) shard = on;
+  }
+  std::vector<Event> events;
+  on_shard(shard, [&] {
+    ChainHead head;
+    {
+      const std::lock_guard lock(observer_->mutex);
+      const auto ended = observer_->heads.find(id);
+      head = ended != observer_->heads.end() ? ended->second : observer_->cells.at(id)->chain_head();
+    }
+    const ChainSnapshot snapshot = places_[shard]->log.snapshot(id, head);
+    const VerifyReport report = verify(snapshot);
+    EXPECT_TRUE(report.ok()) << to_string(id) << " event " << report.fault->sequence << ": " << report.fault->what;
+    EXPECT_TRUE(report.complete);
+    auto decoded = snapshot.events();
+    ASSERT_TRUE(decoded) << decoded.error().to_string();
+    events = std::move(*decoded);
+  });
+  return events;
+}
+
+void ActorWorld::expect_chains_verify() {
+  std::unordered_map<ActorId, std::vector<Event>> chains;
+  for (const auto& [id, shard] : all_) chains[id] = events(id);
+  for (const auto& [id, chain] : chains) {
+    for (const Event& event : chain) {
+      if (!event.cause) continue;
+      const auto& sender = chains.at(event.cause->actor);
+      ASSERT_LT(event.cause->sequence, sender.size()) << "the cause of " << to_string(id) << " #" << event.sequence;
+      const Event& sent = sender[event.cause->sequence];
+      EXPECT_TRUE(!event.function.ends_with("handle-send") || sent.function.ends_with(".send")) << describe(sent);
+      EXPECT_TRUE(!event.function.ends_with("handle-request") || sent.function.ends_with(".request")) << describe(sent);
+    }
+  }
+}
+
+void ActorWorld::expect_accounted() {
+  const MessageTotals totals = router_.totals();
+  EXPECT_EQ(totals.sent, totals.delivered + totals.refused + totals.dead_letters)
+      << totals.delivered << " delivered, " << totals.refused << " refused, " << totals.dead_letters << " dead letters";
+}
+
+}  // namespace theater::testing
