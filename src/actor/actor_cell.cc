@@ -263,6 +263,7 @@ void ActorCell::turn_returned(const te_outcome& outcome) {
                               std::to_string(limits::kStateMaxBytes);
     services_.builder.failed(FailureReason::kHostError, error, {}, outcome.fuel_used);
     finish_turn({.status = TE_CALL_GUEST_ERROR, .result = {}, .error = error});
+    log("handler failed: " + error);
     return;
   }
   const bool unchanged =

@@ -4,6 +4,11 @@
 #include <cstring>
 
 namespace theater {
+namespace {
+
+constexpr std::uint64_t kCanonicalNan = 0x7ff8000000000000ull;
+
+}  // namespace
 
 void ValueWriter::signed_integer(std::int64_t value) {
   while (true) {
@@ -20,7 +25,7 @@ void ValueWriter::signed_integer(std::int64_t value) {
 
 void ValueWriter::f64(double value) {
   // One NaN only, so that equal values have equal bytes.
-  const std::uint64_t bits = value != value ? 0x7ff8000000000000ull : std::bit_cast<std::uint64_t>(value);
+  const std::uint64_t bits = value != value ? kCanonicalNan : std::bit_cast<std::uint64_t>(value);
   for (int i = 0; i < 8; ++i) out_.push_back(static_cast<std::uint8_t>(bits >> (8 * i)));
 }
 
@@ -61,13 +66,21 @@ std::uint64_t ValueReader::unsigned_integer(std::uint64_t max) {
 
 std::int64_t ValueReader::signed_integer() {
   std::uint64_t value = 0;
+  std::uint8_t before = 0;
   for (unsigned shift = 0; shift < 70; shift += 7) {
     const std::uint8_t byte = u8();
     if (!ok_) return 0;
     value |= shift < 64 ? static_cast<std::uint64_t>(byte & 0x7f) << shift : 0;
-    if ((byte & 0x80) != 0) continue;
+    if ((byte & 0x80) != 0) {
+      before = byte;
+      continue;
+    }
     if (shift == 63 && byte != 0 && byte != 0x7f) break;
-    if (shift < 57 && (byte & 0x40) != 0) value |= ~std::uint64_t{0} << (shift + 7);
+    // A last byte that only repeats the sign of the one before is one too many.
+    const bool negative = (byte & 0x40) != 0;
+    const bool overlong = shift > 0 && byte == (negative ? 0x7f : 0) && ((before & 0x40) != 0) == negative;
+    if (overlong) break;
+    if (shift < 57 && negative) value |= ~std::uint64_t{0} << (shift + 7);
     return static_cast<std::int64_t>(value);
   }
   ok_ = false;
@@ -77,7 +90,10 @@ std::int64_t ValueReader::signed_integer() {
 double ValueReader::f64() {
   std::uint64_t bits = 0;
   for (int i = 0; i < 8; ++i) bits |= static_cast<std::uint64_t>(u8()) << (8 * i);
-  return ok_ ? std::bit_cast<double>(bits) : 0;
+  const double value = std::bit_cast<double>(bits);
+  // One NaN only, as the writer writes it.
+  if (value != value && bits != kCanonicalNan) ok_ = false;
+  return ok_ ? value : 0;
 }
 
 std::string_view ValueReader::string() {

@@ -49,6 +49,22 @@ TEST(Value, overlong_and_overflowing_integers_are_malformed) {
   EXPECT_FALSE(reader.ok());
 }
 
+TEST(Value, overlong_signed_integers_and_other_nans_are_malformed) {
+  for (const Bytes& bytes : {Bytes{0x80, 0x00}, Bytes{0xff, 0x7f}, Bytes{0xc0, 0x80, 0x00}}) {
+    ValueReader reader(bytes);
+    reader.signed_integer();
+    EXPECT_FALSE(reader.ok());
+  }
+  const Bytes sixty_four = {0xc0, 0x00};
+  ValueReader needs_both(sixty_four);
+  EXPECT_EQ(needs_both.signed_integer(), 64);
+  EXPECT_TRUE(needs_both.done());
+  const Bytes nan = {1, 0, 0, 0, 0, 0, 0xf8, 0x7f};
+  ValueReader other_nan(nan);
+  other_nan.f64();
+  EXPECT_FALSE(other_nan.ok());
+}
+
 TEST(Value, a_byte_list_is_found_in_the_head_or_is_the_body) {
   Bytes head;
   ValueWriter writer(head);

@@ -4,7 +4,7 @@
 
 namespace theater::cli {
 
-/// "theater 0.1.0 (theater-engine … (wasmtime …))".
+/// Theater's version and, in parentheses, its engine's.
 std::string version_text();
 
 }  // namespace theater::cli

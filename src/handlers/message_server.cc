@@ -465,10 +465,13 @@ HostStatus MessageServer::close_channel(HostCall& call) {
   }
   send_close(*id, entry->second);
   channels_.erase(entry);
-  // Both sides hear of the end, this one as well.
+  // Both sides hear of the end, this one as well, unless its mailbox is full: who opens and closes in a loop would
+  // otherwise fill it beyond its bound within one turn.
   const Target self = {.address = cell_.address(), .id = cell_.id()};
-  if (self.address.gate->reserve_always(self.address.generation, MessageKind::kChannelClose, 0) ==
-      Reservation::kGranted) {
+  const auto reservation = self.address.gate->reserve(self.address.generation, MessageKind::kChannelClose, 0);
+  if (const auto refusal = router::refusal_of(reservation)) {
+    services_.accounting.refused(*refusal);
+  } else {
     services_.accounting.sent();
     Message* message = make_message(self, MessageKind::kChannelClose, cell_.current_sequence(), 0);
     message->id = id->bytes();
