@@ -1,5 +1,5 @@
-// What a call costs, by path: typed or dynamic, on the caller's stack or on one of its own, with or without a host call.
-// Builds its guest with clang. Figures are in bench/README.md.
+// What a call costs, by path: typed or dynamic, on the caller's stack or on one of its own, with or without a host
+// call. Builds its guest with clang. Figures are in bench/README.md.
 #include <benchmark/benchmark.h>
 
 #include <fstream>
@@ -109,12 +109,13 @@ const Engine& engine(bool copy_on_write = false) {
 }
 
 ByteView guest() {
-  static const Bytes wasm = must(
-      test::build_c_guest(test::read_text(THEATER_WIT_FOLDER "/theater-simple.wit") + std::string(kWorld), "guest", kGuest));
+  static const Bytes wasm = must(test::build_c_guest(
+      test::read_text(THEATER_WIT_FOLDER "/theater-simple.wit") + std::string(kWorld), "guest", kGuest));
   return wasm;
 }
 
-std::shared_ptr<const LinkedComponent> linked(std::uint32_t import_flags, std::uint32_t link_flags, bool copy_on_write = false) {
+std::shared_ptr<const LinkedComponent> linked(std::uint32_t import_flags, std::uint32_t link_flags,
+                                              bool copy_on_write = false) {
   auto component = must(Component::compile(engine(copy_on_write), guest()));
   const std::vector<std::uint32_t> flags(component->imports().size(), import_flags);
   return must(LinkedComponent::link(component, host, flags, link_flags));
@@ -126,7 +127,9 @@ void call(benchmark::State& state, std::string_view function, bool with_id) {
   const auto path = static_cast<Path>(state.range(0));
   const bool sends = state.range(1) != 0;
   const auto size = static_cast<std::size_t>(state.range(2));
-  const auto component = linked(path == kFiber ? TE_IMPORT_SUSPENDS : path == kDynamic ? TE_IMPORT_DYNAMIC : 0,
+  const auto component = linked(path == kFiber     ? TE_IMPORT_SUSPENDS
+                                : path == kDynamic ? TE_IMPORT_DYNAMIC
+                                                   : 0,
                                 path == kDynamic ? TE_LINK_EXPORTS_DYNAMIC : 0);
   Instance instance = must(Instance::create(component, {}, nullptr));
   Bytes body(size, 'x');
@@ -137,7 +140,8 @@ void call(benchmark::State& state, std::string_view function, bool with_id) {
   writer.unsigned_integer(body.size());
   te_call_args args{};
   args.export_index = *component->component().find_export("theater:simple/message-server-client", function);
-  args.params = {.head = {.data = head.data(), .size = head.size()}, .body = {.data = body.data(), .size = body.size()}};
+  args.params = {.head = {.data = head.data(), .size = head.size()},
+                 .body = {.data = body.data(), .size = body.size()}};
   args.fuel = 10'000'000'000;
   args.deadline_ticks = UINT64_MAX;
   Bytes kept(8);
@@ -162,9 +166,18 @@ void arguments(benchmark::internal::Benchmark* bench) {
   }
 }
 
-BENCHMARK(send)->Apply(arguments)->Args({kSync, 1, 64})->Args({kFiber, 1, 64})->Args({kDynamic, 1, 64})->Args({kSync, 1, 65536});
+BENCHMARK(send)
+    ->Apply(arguments)
+    ->Args({kSync, 1, 64})
+    ->Args({kFiber, 1, 64})
+    ->Args({kDynamic, 1, 64})
+    ->Args({kSync, 1, 65536});
 BENCHMARK(request)->Apply(arguments);
-BENCHMARK(channel_open)->ArgNames({"path", "sends", "bytes"})->Args({kSync, 0, 64})->Args({kSync, 0, 1024})->Args({kDynamic, 0, 64});
+BENCHMARK(channel_open)
+    ->ArgNames({"path", "sends", "bytes"})
+    ->Args({kSync, 0, 64})
+    ->Args({kSync, 0, 1024})
+    ->Args({kDynamic, 0, 64});
 
 std::uint64_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
@@ -209,7 +222,10 @@ void live_instances(benchmark::State& state) {
 }
 BENCHMARK(live_instances)
     ->ArgNames({"count", "path", "cow"})
-    ->Args({1000, kSync, 0})->Args({1000, kSync, 1})->Args({1000, kFiber, 0})->Args({20'000, kSync, 0})
+    ->Args({1000, kSync, 0})
+    ->Args({1000, kSync, 1})
+    ->Args({1000, kFiber, 0})
+    ->Args({20'000, kSync, 0})
     ->Unit(benchmark::kMillisecond);
 
 void compile(benchmark::State& state) {

@@ -15,7 +15,11 @@ constexpr std::size_t kCalls = 16;
 
 const Engine& small_engine() {
   static const auto kept = [] {
-    auto made = Engine::create({.allocation = Allocation::kPooling, .instances = 4, .stacks = 4, .memory_bytes = 16u << 20, .parallel_compilation = false});
+    auto made = Engine::create({.allocation = Allocation::kPooling,
+                                .instances = 4,
+                                .stacks = 4,
+                                .memory_bytes = 16u << 20,
+                                .parallel_compilation = false});
     if (!made) std::abort();
     return *std::move(made);
   }();
@@ -33,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<std::uint32_t> flags((*component)->imports().size());
   const auto linked = LinkedComponent::link(*component, host, flags);
   if (!linked) return 0;
-  const InstanceLimits limits{.memory_bytes = 1u << 20, .table_elements = 1000, .value_bytes = 64u << 10, .start_fuel = kFuel};
+  const InstanceLimits limits{
+      .memory_bytes = 1u << 20, .table_elements = 1000, .value_bytes = 64u << 10, .start_fuel = kFuel};
   auto instance = Instance::create(*linked, limits, nullptr);
   if (!instance) return 0;
   // Zeros are a value of every type without lists of fixed content: false, 0, none, empty, the first case.

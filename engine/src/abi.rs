@@ -112,12 +112,8 @@ pub struct TeHostReply {
     pub value: TeValue,
 }
 
-pub type TeHostFn = unsafe extern "C" fn(
-    context: *mut c_void,
-    import_index: u32,
-    params: TeValue,
-    reply: *mut TeHostReply,
-) -> u32;
+pub type TeHostFn =
+    unsafe extern "C" fn(context: *mut c_void, import_index: u32, params: TeValue, reply: *mut TeHostReply) -> u32;
 
 pub const IMPORT_SUSPENDS: u32 = 1;
 pub const IMPORT_DYNAMIC: u32 = 2;

@@ -144,8 +144,7 @@ impl<'a> Cursor<'a> {
                 if shift < 64 && byte & 0x40 != 0 {
                     value |= -1 << shift;
                 }
-                let redundant = shift > 7
-                    && ((byte == 0 && previous & 0x40 == 0) || (byte == 0x7f && previous & 0x40 != 0));
+                let redundant = shift > 7 && ((byte == 0 && previous & 0x40 == 0) || (byte == 0x7f && previous & 0x40 != 0));
                 let fits = bits == 64 || (-(1i64 << (bits - 1))..1i64 << (bits - 1)).contains(&value);
                 return if redundant || !fits { Err(Malformed::Integer) } else { Ok(value) };
             }

@@ -39,15 +39,14 @@ impl Compiled {
                 "a core WebAssembly module, not a component: make a component of it first",
             ));
         }
-        let component =
-            Component::from_binary(engine, wasm).map_err(|e| Failure::caused(TeStatus::InvalidComponent, &e))?;
+        let component = Component::from_binary(engine, wasm).map_err(|e| Failure::caused(TeStatus::InvalidComponent, &e))?;
         Compiled::inspect(engine, component)
     }
 
     pub fn load(engine: &Engine, path: &Path) -> Outcome<Compiled> {
         // SAFETY: the ABI has the caller vouch for the file's content; wasmtime checks version and settings.
-        let component = unsafe { Component::deserialize_file(engine, path) }
-            .map_err(|e| Failure::caused(TeStatus::InvalidComponent, &e))?;
+        let component =
+            unsafe { Component::deserialize_file(engine, path) }.map_err(|e| Failure::caused(TeStatus::InvalidComponent, &e))?;
         Compiled::inspect(engine, component)
     }
 
@@ -109,12 +108,7 @@ fn read_imports(engine: &Engine, component: &Component, budget: &mut usize) -> O
     Ok((functions, empty))
 }
 
-fn read_import(
-    interface: &str,
-    name: &str,
-    ty: &ComponentFunc,
-    budget: &mut usize,
-) -> Outcome<Arc<Function>> {
+fn read_import(interface: &str, name: &str, ty: &ComponentFunc, budget: &mut usize) -> Outcome<Arc<Function>> {
     Function::read(interface, name, ty, budget).map(Arc::new).map_err(|what| {
         let path = if interface.is_empty() { name.to_string() } else { format!("{interface}#{name}") };
         Failure::new(TeStatus::Unsupported, format!("import `{path}` uses {what}, which cannot cross as bytes"))

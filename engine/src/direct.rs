@@ -27,7 +27,10 @@ fn offset_of(cx: &LiftContext<'_>, place: &[u8]) -> usize {
     place.as_ptr() as usize - cx.memory().as_ptr() as usize
 }
 
-fn tuple_types<'a>(types: &'a wasmtime::component::__internal::ComponentTypes, ty: &InterfaceType) -> Result<&'a [InterfaceType]> {
+fn tuple_types<'a>(
+    types: &'a wasmtime::component::__internal::ComponentTypes,
+    ty: &InterfaceType,
+) -> Result<&'a [InterfaceType]> {
     match ty {
         InterfaceType::Tuple(i) => Ok(&types[*i].types),
         _ => bail!("parameters and results are tuples"),
@@ -41,7 +44,7 @@ fn flat_of(ty: &InterfaceType, types: &InstanceType<'_>) -> Option<usize> {
 /// Appends the items of a tuple that starts at `offset`; its bounds and alignment are checked first.
 fn lift_tuple(cx: &mut LiftContext<'_>, ty: InterfaceType, offset: usize, out: &mut Vec<u8>) -> Result<()> {
     let abi = cx.types.canonical_abi(&ty);
-    if offset % abi.align32 as usize != 0 {
+    if !offset.is_multiple_of(abi.align32 as usize) {
         bail!("pointer not aligned");
     }
     if cx.memory().get(offset..).is_none_or(|rest| rest.len() < abi.size32 as usize) {
@@ -207,11 +210,7 @@ fn bind<const N: usize, R: DirectReply>(
     })
 }
 
-fn read_reply<R: DirectReply>(
-    store: &mut StoreContextMut<'_, Host>,
-    value: BorrowedValue,
-    function: &Function,
-) -> Result<R> {
+fn read_reply<R: DirectReply>(store: &mut StoreContextMut<'_, Host>, value: BorrowedValue, function: &Function) -> Result<R> {
     // SAFETY: as in `imports::read_reply`: the host keeps the bytes until it is called again, and they are copied into the guest
     // before that.
     let (head, body) = unsafe { (value.0.head.slice(), value.0.body.slice()) };

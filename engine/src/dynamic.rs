@@ -107,9 +107,9 @@ pub fn decode(ty: &Ty, from: &mut Cursor<'_>) -> Read<Val> {
             let count = from.count()?;
             Val::List((0..count).map(|_| decode(item, from)).collect::<Read<_>>()?)
         }
-        Ty::Record(fields) => Val::Record(
-            fields.iter().map(|(name, ty)| Ok((name.clone(), decode(ty, from)?))).collect::<Read<_>>()?,
-        ),
+        Ty::Record(fields) => {
+            Val::Record(fields.iter().map(|(name, ty)| Ok((name.clone(), decode(ty, from)?))).collect::<Read<_>>()?)
+        }
         Ty::Tuple(types) => Val::Tuple(types.iter().map(|ty| decode(ty, from)).collect::<Read<_>>()?),
         Ty::Variant(cases) => {
             let index = from.unsigned(32)? as usize;
@@ -140,34 +140,25 @@ fn decode_optional(ty: Option<&Ty>, from: &mut Cursor<'_>) -> Read<Option<Box<Va
 }
 
 /// Binds an import of any signature.
-pub fn bind_dynamic(
-    to: &mut LinkerInstance<'_, Host>,
-    function: &Arc<Function>,
-    index: u32,
-    suspends: bool,
-) -> Result<()> {
+pub fn bind_dynamic(to: &mut LinkerInstance<'_, Host>, function: &Arc<Function>, index: u32, suspends: bool) -> Result<()> {
     let function = Arc::clone(function);
     let name = function.name.clone();
     if !suspends {
-        return to.func_new(&name, move |mut store, _, params, results| {
-            match ask(&mut store, index, &function, params)? {
-                Answer::Now(value) => read_reply(value, &function, results),
-                Answer::Pending => Err(not_suspending(&function)),
-            }
+        return to.func_new(&name, move |mut store, _, params, results| match ask(&mut store, index, &function, params)? {
+            Answer::Now(value) => read_reply(value, &function, results),
+            Answer::Pending => Err(not_suspending(&function)),
         });
     }
-    to.func_new_async(&name, move |mut store, _, params, results| {
-        match ask(&mut store, index, &function, params) {
-            Ok(Answer::Now(value)) => Box::new(ready(read_reply(value, &function, results))),
-            Ok(Answer::Pending) => {
-                let function = Arc::clone(&function);
-                Box::new(async move {
-                    let value = suspended(&mut store, &function.path()).await?;
-                    read_reply(value, &function, results)
-                })
-            }
-            Err(error) => Box::new(ready(Err(error))),
+    to.func_new_async(&name, move |mut store, _, params, results| match ask(&mut store, index, &function, params) {
+        Ok(Answer::Now(value)) => Box::new(ready(read_reply(value, &function, results))),
+        Ok(Answer::Pending) => {
+            let function = Arc::clone(&function);
+            Box::new(async move {
+                let value = suspended(&mut store, &function.path()).await?;
+                read_reply(value, &function, results)
+            })
         }
+        Err(error) => Box::new(ready(Err(error))),
     })
 }
 

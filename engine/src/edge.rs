@@ -9,8 +9,8 @@ use crate::instance::Instance;
 use crate::link::Linked;
 use crate::tools;
 use std::cell::{Cell, UnsafeCell};
-use std::mem::MaybeUninit;
 use std::ffi::{OsStr, c_void};
+use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -80,11 +80,7 @@ pub extern "C" fn te_version() -> TeBytes {
 /// # Safety
 /// The pointers must be valid; see the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn te_engine_new(
-    config: *const TeEngineConfig,
-    out: *mut *mut TeEngine,
-    error: *mut TeError,
-) -> TeStatus {
+pub unsafe extern "C" fn te_engine_new(config: *const TeEngineConfig, out: *mut *mut TeEngine, error: *mut TeError) -> TeStatus {
     // SAFETY: the header asks for valid pointers.
     unsafe {
         guarded(error, || {
@@ -160,7 +156,8 @@ pub unsafe extern "C" fn te_component_serialize(
     // SAFETY: the header asks for valid pointers.
     unsafe {
         guarded(error, || {
-            out.write(TeBuffer::from_vec((&(*component).0).serialize()?));
+            let component = &*component;
+            out.write(TeBuffer::from_vec(component.0.serialize()?));
             Ok(())
         })
     }
@@ -204,7 +201,8 @@ pub unsafe extern "C" fn te_component_describe(
     // SAFETY: the header asks for valid pointers.
     unsafe {
         guarded(error, || {
-            out.write(TeBuffer::from_vec((&(*component).0).describe().into_bytes()));
+            let component = &*component;
+            out.write(TeBuffer::from_vec(component.0.describe().into_bytes()));
             Ok(())
         })
     }

@@ -5,9 +5,7 @@ use crate::failure::{Failure, Outcome};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroUsize;
-use wasmtime::{
-    Config, Engine, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
-};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
 /// Beside the guest's own frames a fiber's stack holds the host callback and all that it calls.
 const HOST_STACK_BYTES: usize = 512 << 10;

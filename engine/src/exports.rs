@@ -302,9 +302,7 @@ fn dynamic_returned(function: &Function, results: &[Val]) -> Returned {
 fn handler_returned(items: &[Val], types: &[Ty]) -> Returned {
     let state = match items.first() {
         Some(Val::Option(Some(bytes))) => match bytes.as_ref() {
-            Val::List(items) => {
-                Some(items.iter().map(|item| if let Val::U8(byte) = item { *byte } else { 0 }).collect())
-            }
+            Val::List(items) => Some(items.iter().map(|item| if let Val::U8(byte) = item { *byte } else { 0 }).collect()),
             _ => None,
         },
         _ => None,

@@ -19,6 +19,7 @@ pub struct Host {
     pub deadline_ticks: u64,
     /// Nothing may suspend while the instance is made.
     pub instantiating: bool,
+    counts_fuel: bool,
     pub shared: Arc<Shared>,
     /// Heads of parameters, reused by every host call.
     pub scratch: Vec<u8>,
@@ -80,13 +81,20 @@ pub enum Answer {
 }
 
 impl Host {
-    pub fn new(callback: TeHostFn, context: *mut c_void, limits: TeInstanceConfig, shared: Arc<Shared>) -> Host {
+    pub fn new(
+        callback: TeHostFn,
+        context: *mut c_void,
+        limits: TeInstanceConfig,
+        counts_fuel: bool,
+        shared: Arc<Shared>,
+    ) -> Host {
         Host {
             callback,
             context,
             limits,
             deadline_ticks: limits.deadline_ticks,
             instantiating: true,
+            counts_fuel,
             shared,
             scratch: Vec::new(),
             joined: Vec::new(),
@@ -129,7 +137,7 @@ pub async fn suspended(mut store: impl AsContextMut<Data = Host>, path: &str) ->
     if store.data().instantiating {
         return Err(Error::new(HostTrap(format!("`{path}` cannot wait while the instance is being made"))));
     }
-    let fuel_left = store.get_fuel().unwrap_or(u64::MAX);
+    let fuel_left = if store.data().counts_fuel { store.get_fuel()? } else { u64::MAX };
     let shared = Arc::clone(&store.data().shared);
     shared.fuel_left.store(fuel_left, Ordering::Relaxed);
     match Resumed(&shared).await {

@@ -10,12 +10,7 @@ use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, Lower, WasmL
 use wasmtime::{Error, Result, StoreContextMut};
 
 /// Binds the function by a typed shape; false if its signature has none.
-pub fn bind_typed(
-    to: &mut LinkerInstance<'_, Host>,
-    function: &Arc<Function>,
-    index: u32,
-    suspends: bool,
-) -> Result<bool> {
+pub fn bind_typed(to: &mut LinkerInstance<'_, Host>, function: &Arc<Function>, index: u32, suspends: bool) -> Result<bool> {
     let params: Vec<&Ty> = function.params.iter().map(|(_, ty)| ty).collect();
     let result = Shape::of(function.result.as_ref());
     match (params.as_slice(), result) {

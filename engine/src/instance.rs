@@ -1,8 +1,6 @@
 //! One live instance: making it, calling it, and going on after a host call that had to wait.
 
-use crate::abi::{
-    TeBytes, TeCallArgs, TeCallStatus, TeInstanceConfig, TeOutcome, TeStatus, TeTrap, TeValue,
-};
+use crate::abi::{TeBytes, TeCallArgs, TeCallStatus, TeInstanceConfig, TeOutcome, TeStatus, TeTrap, TeValue};
 use crate::canon::Malformed;
 use crate::exports::{Arguments, Callee, Params, Payload, Returned, call_on_fiber, call_sync, split_payload};
 use crate::failure::{Failure, HostTrap, Outcome, TrapReport, ValueTooLarge};
@@ -46,13 +44,8 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub fn new(
-        linked: Arc<Linked>,
-        config: &TeInstanceConfig,
-        context: *mut c_void,
-        shared: Arc<Shared>,
-    ) -> Outcome<Instance> {
-        let host = Host::new(linked.callback, context, *config, Arc::clone(&shared));
+    pub fn new(linked: Arc<Linked>, config: &TeInstanceConfig, context: *mut c_void, shared: Arc<Shared>) -> Outcome<Instance> {
+        let host = Host::new(linked.callback, context, *config, linked.counts_fuel, Arc::clone(&shared));
         let mut store = Store::new(linked.pre.engine(), host);
         store.limiter(|host| host);
         let cost = config.value_bytes.saturating_mul(linked.value_cost);
@@ -113,7 +106,7 @@ impl Instance {
         arm(store, linked, args.fuel, args.deadline_ticks);
         self.fuel_given = args.fuel;
         let result = call_sync(callee, &export.function, store, params.state, arguments);
-        let fuel_left = if linked.counts_fuel { store.get_fuel().unwrap_or(args.fuel) } else { args.fuel };
+        let fuel_left = fuel_left(store, linked, args.fuel);
         self.finish(result, fuel_left, out);
         Ok(())
     }
@@ -131,14 +124,13 @@ impl Instance {
         let given = unsafe { borrow(args) };
         self.arguments.clear();
         for piece in [given.state.unwrap_or_default(), given.head, given.body] {
-            self.arguments.extend_from_slice(piece);
+            append(&mut self.arguments, piece);
         }
         // SAFETY: `arguments` is changed and released only when no call is suspended: this function is reached in the ready
         // phase alone, and fields are dropped in order, `phase` first. The same goes for `joined`, which only
         // calls that start change.
-        let (owned, joined): (&'static [u8], &'static mut Vec<u8>) = unsafe {
-            (&*std::ptr::from_ref(self.arguments.as_slice()), &mut *std::ptr::from_mut(&mut self.joined))
-        };
+        let (owned, joined): (&'static [u8], &'static mut Vec<u8>) =
+            unsafe { (&*std::ptr::from_ref(self.arguments.as_slice()), &mut *std::ptr::from_mut(&mut self.joined)) };
         let (state, params) = owned.split_at(given.state.map_or(0, <[u8]>::len));
         let params = Params { state: given.state.map(|_| state), head: params, body: &[] };
         let arguments = Arguments::read(export, &params, joined).map_err(|m| bad_parameters(export, m))?;
@@ -188,7 +180,7 @@ impl Instance {
                 out.write(TeOutcome::of(TeCallStatus::Suspended, self.fuel_given.saturating_sub(left)));
             }
             Poll::Ready((store, result)) => {
-                let fuel_left = store.get_fuel().unwrap_or(self.fuel_given);
+                let fuel_left = fuel_left(&store, &self.linked, self.fuel_given);
                 self.phase = Phase::Ready(store);
                 self.finish(result, fuel_left, out);
             }
@@ -258,6 +250,14 @@ unsafe fn borrow<'a>(args: &TeCallArgs) -> Params<'a> {
     }
 }
 
+/// Copies in pieces that stay below the size from which libc's memcpy uses `rep movsb`: at unlucky distances of the two ends that is
+/// ten times slower on some processors.
+fn append(to: &mut Vec<u8>, from: &[u8]) {
+    const PIECE_BYTES: usize = 2048;
+    to.reserve(from.len());
+    from.chunks(PIECE_BYTES).for_each(|piece| to.extend_from_slice(piece));
+}
+
 #[cold]
 fn bad_parameters(export: &LinkedExport, malformed: Malformed) -> Failure {
     Failure::argument(format!("parameters of `{}`: {malformed}", export.function.path()))
@@ -280,6 +280,12 @@ fn arm(store: &mut Store<Host>, linked: &Linked, fuel: u64, deadline_ticks: u64)
         // Cannot fail: the engine counts fuel.
         let _ = store.set_fuel(fuel);
     }
+}
+
+/// `given` where no fuel is counted. wasmtime answers that with an error, which costs more than a call.
+#[inline]
+fn fuel_left(store: &Store<Host>, linked: &Linked, given: u64) -> u64 {
+    if linked.counts_fuel { store.get_fuel().unwrap_or(given) } else { given }
 }
 
 /// Runs a future that has nothing to wait for: host calls that would wait are refused while an instance is made.

@@ -38,9 +38,8 @@ pub fn lift_flat(cx: &mut LiftContext<'_>, ty: InterfaceType, from: &mut Iter<'_
         InterfaceType::Record(i) => types[i].fields.iter().try_for_each(|f| lift_flat(cx, f.ty, from, out)),
         InterfaceType::Tuple(i) => types[i].types.iter().try_for_each(|ty| lift_flat(cx, *ty, from, out)),
         InterfaceType::Flags(i) => {
-            let words: Vec<u32> = (0..types[i].names.len().div_ceil(32))
-                .map(|_| next(from).map(ValRaw::get_u32))
-                .collect::<Result<_>>()?;
+            let words: Vec<u32> =
+                (0..types[i].names.len().div_ceil(32)).map(|_| next(from).map(ValRaw::get_u32)).collect::<Result<_>>()?;
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
             put_flags(cx, out, types[i].names.len(), &bytes)
         }
@@ -74,9 +73,7 @@ pub fn lift_memory(cx: &mut LiftContext<'_>, ty: InterfaceType, offset: usize, o
         InterfaceType::Float64 => put_f64(cx, out, u64::from_le_bytes(bytes_at(cx, offset)?)),
         InterfaceType::Char => put_char(cx, out, u32_at(cx, offset)?),
         InterfaceType::String => put_string(cx, out, u32_at(cx, offset)?, u32_at(cx, offset + 4)?),
-        InterfaceType::List(i) => {
-            lift_list(cx, types[i].element, u32_at(cx, offset)?, u32_at(cx, offset + 4)?, out)
-        }
+        InterfaceType::List(i) => lift_list(cx, types[i].element, u32_at(cx, offset)?, u32_at(cx, offset + 4)?, out),
         InterfaceType::Record(i) => {
             let mut end = offset;
             types[i].fields.iter().try_for_each(|field| {
@@ -123,7 +120,7 @@ fn lift_list(cx: &mut LiftContext<'_>, item: InterfaceType, ptr: u32, len: u32, 
     let Some(bytes) = len.checked_mul(size).and_then(|size| memory.get(ptr..)?.get(..size)) else {
         bail!("list pointer/length out of bounds of memory");
     };
-    if ptr % abi.align32 as usize != 0 {
+    if !ptr.is_multiple_of(abi.align32 as usize) {
         bail!("list pointer is not aligned");
     }
     put_number(cx, out, len as u64)?;
@@ -212,7 +209,9 @@ fn put_char(cx: &mut LiftContext<'_>, out: &mut Vec<u8>, code: u32) -> Result<()
 fn put_flags(cx: &mut LiftContext<'_>, out: &mut Vec<u8>, count: usize, bytes: &[u8]) -> Result<()> {
     let used = count.div_ceil(8);
     put(cx, out, &bytes[..used])?;
-    if count % 8 != 0 && let Some(last) = out.last_mut() {
+    if !count.is_multiple_of(8)
+        && let Some(last) = out.last_mut()
+    {
         // Bits beyond the declared flags mean nothing.
         *last &= (1 << (count % 8)) - 1;
     }

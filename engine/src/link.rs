@@ -35,11 +35,7 @@ pub struct LinkedExport {
 impl Linked {
     pub fn new(compiled: &Compiled, callback: TeHostFn, import_flags: &[u32], link_flags: u32) -> Outcome<Linked> {
         if import_flags.len() != compiled.imports.len() {
-            return Err(Failure::argument(format!(
-                "{} import flags for {} imports",
-                import_flags.len(),
-                compiled.imports.len()
-            )));
+            return Err(Failure::argument(format!("{} import flags for {} imports", import_flags.len(), compiled.imports.len())));
         }
         let engine = compiled.component.engine();
         let mut linker = Linker::<Host>::new(engine);

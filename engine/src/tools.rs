@@ -14,8 +14,7 @@ fn build_failure(what: &str, error: &anyhow::Error) -> Failure {
 /// Generated files by name, for `world` of the WIT text at `path`; the only world, if `world` is empty.
 pub fn bindgen_c(path: &Path, world: &str) -> Outcome<Vec<(String, Vec<u8>)>> {
     let mut resolve = Resolve::default();
-    let (package, _) =
-        resolve.push_path(path).map_err(|e| build_failure(&format!("reading {}", path.display()), &e))?;
+    let (package, _) = resolve.push_path(path).map_err(|e| build_failure(&format!("reading {}", path.display()), &e))?;
     let wanted = (!world.is_empty()).then_some(world);
     let world = resolve.select_world(&[package], wanted).map_err(|e| build_failure("choosing the world", &e))?;
     let mut files = Files::default();

@@ -125,14 +125,9 @@ impl Ty {
             Type::String => Ty::String,
             Type::List(list) => Ty::List(Box::new(Ty::read(&list.ty(), budget)?)),
             Type::Record(record) => Ty::Record(
-                record
-                    .fields()
-                    .map(|f| Ok((f.name.to_string(), Ty::read(&f.ty, budget)?)))
-                    .collect::<Result<_, String>>()?,
+                record.fields().map(|f| Ok((f.name.to_string(), Ty::read(&f.ty, budget)?))).collect::<Result<_, String>>()?,
             ),
-            Type::Tuple(tuple) => {
-                Ty::Tuple(tuple.types().map(|t| Ty::read(&t, budget)).collect::<Result<_, String>>()?)
-            }
+            Type::Tuple(tuple) => Ty::Tuple(tuple.types().map(|t| Ty::read(&t, budget)).collect::<Result<_, String>>()?),
             Type::Variant(variant) => Ty::Variant(
                 variant
                     .cases()
@@ -164,9 +159,7 @@ impl Ty {
             Ty::Record(fields) => fields.iter().map(|(name, ty)| named(name, Some(ty))).max().unwrap_or(0),
             Ty::Variant(cases) => cases.iter().map(|(name, ty)| named(name, ty.as_ref())).max().unwrap_or(0),
             Ty::Enum(names) | Ty::Flags(names) => names.iter().map(String::len).max().unwrap_or(0),
-            Ty::Result(ok, err) => {
-                ok.iter().chain(err).map(|ty| ty.longest_name()).max().unwrap_or(0)
-            }
+            Ty::Result(ok, err) => ok.iter().chain(err).map(|ty| ty.longest_name()).max().unwrap_or(0),
             _ => 0,
         }
     }

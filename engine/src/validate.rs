@@ -33,7 +33,13 @@ pub fn validate(ty: &Ty, from: &mut Cursor<'_>) -> Read<()> {
             let index = from.unsigned(32)? as usize;
             if index < names.len() { Ok(()) } else { Err(Malformed::Discriminant) }
         }
-        Ty::Option(ty) => if from.tag()? { validate(ty, from) } else { Ok(()) },
+        Ty::Option(ty) => {
+            if from.tag()? {
+                validate(ty, from)
+            } else {
+                Ok(())
+            }
+        }
         Ty::Result(ok, err) => {
             let side = if from.tag()? { err } else { ok };
             side.as_ref().map_or(Ok(()), |ty| validate(ty, from))

@@ -26,7 +26,7 @@ Result<Bytes> componentize(ByteView module);
 /// WebAssembly text to binary, module or component; for tests and tools.
 Result<Bytes> wat_to_wasm(std::string_view text);
 
-/// The engine's and wasmtime's version.
+/// The versions of the engine library and of what it wraps.
 std::string_view version();
 
 }  // namespace theater::engine

@@ -105,7 +105,8 @@ Result<void> check(const fs::path& path) {
   if (!noted) return std::unexpected(std::move(noted).error());
   auto digest = digest_of(with_suffix(path, kCodeSuffix));
   if (!digest) return std::unexpected(std::move(digest).error());
-  if (to_hex(*digest) != *noted) return fail(ErrorCode::kCorrupt, path.native() + " does not have the digest noted for it");
+  if (to_hex(*digest) != *noted)
+    return fail(ErrorCode::kCorrupt, path.native() + " does not have the digest noted for it");
   return {};
 }
 
@@ -114,13 +115,15 @@ Result<void> check(const fs::path& path) {
 Result<std::unique_ptr<CodeCache>> CodeCache::open(const fs::path& folder, std::uint64_t max_bytes) {
   std::error_code ignored;
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), ignored);
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail(ErrorCode::kIo, what_failed("creating", folder));
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(ErrorCode::kIo, what_failed("creating", folder));
   struct stat status{};
   if (::lstat(folder.c_str(), &status) != 0) return fail(ErrorCode::kIo, what_failed("reading", folder));
   if (!S_ISDIR(status.st_mode)) return fail(ErrorCode::kIo, folder.native() + " is not a folder");
   if (std::string reason = distrust(status, folder); !reason.empty()) {
-    return fail(ErrorCode::kNotPermitted,
-                reason + ": compiled code is trusted, so its folder must be yours alone (chmod 700, or another folder)");
+    return fail(
+        ErrorCode::kNotPermitted,
+        reason + ": compiled code is trusted, so its folder must be yours alone (chmod 700, or another folder)");
   }
   return std::unique_ptr<CodeCache>(new CodeCache(folder, max_bytes));
 }

@@ -9,10 +9,10 @@
 
 namespace theater::engine {
 
-/// Compiled components on disk, found by the component's digest and the engine's compatibility. Loading compiled code is
-/// trusting it: the folder and its files must be this user's and writable by nobody else, and each file's content must
-/// have the digest that was noted when it was written. Anything else is compiled anew and replaced. Any thread, any
-/// number of processes.
+/// Compiled components on disk, found by the component's digest and the engine's compatibility. Loading compiled code
+/// is trusting it: the folder and its files must be this user's and writable by nobody else, and each file's content
+/// must have the digest that was noted when it was written. Anything else is compiled anew and replaced. Any thread,
+/// any number of processes.
 class CodeCache final {
  public:
   struct Found {
@@ -29,7 +29,8 @@ class CodeCache final {
   Result<Found> get(const Engine& engine, ByteView wasm) const;
 
  private:
-  CodeCache(std::filesystem::path folder, std::uint64_t max_bytes) : folder_(std::move(folder)), max_bytes_(max_bytes) {}
+  CodeCache(std::filesystem::path folder, std::uint64_t max_bytes)
+      : folder_(std::move(folder)), max_bytes_(max_bytes) {}
 
   Result<void> store(const std::filesystem::path& path, ByteView code) const;
   void remove_oldest(const std::filesystem::path& keep) const;

@@ -17,8 +17,8 @@ struct PlainName {
 };
 
 constexpr PlainName kPlainNames[] = {
-    {"bool", Kind::kBool}, {"s8", Kind::kS8},   {"u8", Kind::kU8},   {"s16", Kind::kS16},   {"u16", Kind::kU16},
-    {"s32", Kind::kS32},   {"u32", Kind::kU32}, {"s64", Kind::kS64}, {"u64", Kind::kU64},   {"f32", Kind::kF32},
+    {"bool", Kind::kBool}, {"s8", Kind::kS8},     {"u8", Kind::kU8},         {"s16", Kind::kS16}, {"u16", Kind::kU16},
+    {"s32", Kind::kS32},   {"u32", Kind::kU32},   {"s64", Kind::kS64},       {"u64", Kind::kU64}, {"f32", Kind::kF32},
     {"f64", Kind::kF64},   {"char", Kind::kChar}, {"string", Kind::kString},
 };
 

@@ -18,8 +18,27 @@ namespace theater::engine {
 /// A WIT type as a tree.
 struct ValueType {
   enum class Kind : std::uint8_t {
-    kBool, kS8, kU8, kS16, kU16, kS32, kU32, kS64, kU64, kF32, kF64, kChar, kString,
-    kList, kOption, kResult, kTuple, kRecord, kVariant, kEnum, kFlags,
+    kBool,
+    kS8,
+    kU8,
+    kS16,
+    kU16,
+    kS32,
+    kU32,
+    kS64,
+    kU64,
+    kF32,
+    kF64,
+    kChar,
+    kString,
+    kList,
+    kOption,
+    kResult,
+    kTuple,
+    kRecord,
+    kVariant,
+    kEnum,
+    kFlags,
   };
   struct Member;
 

@@ -55,8 +55,8 @@ Slots slots_for(const EngineOptions& options, const Machine& machine) {
   // A quarter is left to stacks, however many instances are wanted.
   slots.instances = static_cast<std::uint32_t>(std::min<std::uint64_t>(options.instances, left * 3 / 4 / each));
   left -= slots.instances * each;
-  slots.stacks = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>({options.stacks, slots.instances, left / kMappingsPerStack}));
+  slots.stacks =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>({options.stacks, slots.instances, left / kMappingsPerStack}));
   return slots;
 }
 

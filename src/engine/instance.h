@@ -12,11 +12,11 @@ namespace theater::engine {
 
 /// What an instance may use up, and what making it may.
 struct InstanceLimits {
-  std::uint64_t memory_bytes = limits::kMemoryBytes;      ///< linear memories together
-  std::uint32_t table_elements = limits::kTableElements;  ///< tables together
+  std::uint64_t memory_bytes = limits::kMemoryBytes;                              ///< linear memories together
+  std::uint32_t table_elements = limits::kTableElements;                          ///< tables together
   std::uint64_t value_bytes = limits::kMessageMaxBytes + limits::kStateMaxBytes;  ///< one value from the guest
-  std::uint64_t start_fuel = limits::kFuelPerTurn;        ///< UINT64_MAX: no bound
-  std::uint64_t start_deadline_ticks = UINT64_MAX;        ///< epochs; UINT64_MAX: no bound
+  std::uint64_t start_fuel = limits::kFuelPerTurn;                                ///< UINT64_MAX: no bound
+  std::uint64_t start_deadline_ticks = UINT64_MAX;                                ///< epochs; UINT64_MAX: no bound
 };
 
 /// How a call went. All that it points to is valid until the instance's next call, resume or abort.
@@ -46,7 +46,8 @@ class Instance final {
   Result<const Outcome*> call(const te_call_args& args) {
     te_error error{};
     const te_status status = te_instance_call(raw_, &args, &outcome_, &error);
-    if (status != TE_OK) [[unlikely]] return failed(status, error);
+    if (status != TE_OK) [[unlikely]]
+      return failed(status, error);
     return &outcome_;
   }
 

@@ -11,9 +11,10 @@ namespace theater::engine {
 /// A component with its imports bound to one callback; never changes, shared by all its instances. Any thread.
 class LinkedComponent final {
  public:
-  /// `import_flags` holds TE_IMPORT_… for each of the component's imports; `link_flags` TE_LINK_…. The callback gets the
-  /// context of the instance that calls it.
-  static Result<std::shared_ptr<const LinkedComponent>> link(std::shared_ptr<const Component> component, te_host_fn host,
+  /// `import_flags` holds TE_IMPORT_… for each of the component's imports; `link_flags` TE_LINK_…. The callback gets
+  /// the context of the instance that calls it.
+  static Result<std::shared_ptr<const LinkedComponent>> link(std::shared_ptr<const Component> component,
+                                                             te_host_fn host,
                                                              std::span<const std::uint32_t> import_flags,
                                                              std::uint32_t link_flags = 0);
 

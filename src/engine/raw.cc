@@ -7,18 +7,13 @@ ErrorCode code_of(te_status status) {
   switch (status) {
     case TE_ERROR_INVALID_COMPONENT:
     case TE_ERROR_UNSUPPORTED:
-    case TE_ERROR_LINK:
-      return ErrorCode::kInvalidComponent;
-    case TE_ERROR_RESOURCES:
-      return ErrorCode::kResourceExhausted;
-    case TE_ERROR_TRAP:
-      return ErrorCode::kTrapped;
+    case TE_ERROR_LINK: return ErrorCode::kInvalidComponent;
+    case TE_ERROR_RESOURCES: return ErrorCode::kResourceExhausted;
+    case TE_ERROR_TRAP: return ErrorCode::kTrapped;
     case TE_ERROR_INVALID_ARGUMENT:
-    case TE_ERROR_BUILD:
-      return ErrorCode::kInvalidArgument;
+    case TE_ERROR_BUILD: return ErrorCode::kInvalidArgument;
     case TE_OK:
-    case TE_ERROR_INTERNAL:
-      break;
+    case TE_ERROR_INTERNAL: break;
   }
   return ErrorCode::kInternal;
 }

@@ -15,10 +15,14 @@ namespace fs = std::filesystem;
 class CodeCacheTest : public testing::Test {
  protected:
   fs::path folder() const { return temporary_.path() / "cache"; }
-  std::unique_ptr<CodeCache> open(std::uint64_t max_bytes = 1u << 30) { return must(CodeCache::open(folder(), max_bytes)); }
+  std::unique_ptr<CodeCache> open(std::uint64_t max_bytes = 1u << 30) {
+    return must(CodeCache::open(folder(), max_bytes));
+  }
   static Bytes component(int result) {
-    return must(wat_to_wasm("(component (core module $m (func (export \"f\") (result i32) i32.const " + std::to_string(result) +
-                            ")) (core instance $i (instantiate $m)) (func (export \"f\") (result u32) (canon lift (core func $i \"f\"))))"));
+    return must(wat_to_wasm("(component (core module $m (func (export \"f\") (result i32) i32.const " +
+                            std::to_string(result) +
+                            ")) (core instance $i (instantiate $m)) (func (export \"f\") (result u32) (canon lift "
+                            "(core func $i \"f\"))))"));
   }
   std::vector<fs::path> files(std::string_view suffix) const {
     std::vector<fs::path> found;
@@ -171,7 +175,8 @@ TEST_F(CodeCacheTest, threads_may_share_it) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
-      for (int i = 0; i < 8; ++i) EXPECT_EQ(result_of(must(cache->get(shared_engine(), component(i % 3))).component), i % 3u);
+      for (int i = 0; i < 8; ++i)
+        EXPECT_EQ(result_of(must(cache->get(shared_engine(), component(i % 3))).component), i % 3u);
     });
   }
   for (std::thread& thread : threads) thread.join();

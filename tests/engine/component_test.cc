@@ -13,12 +13,15 @@ Result<std::shared_ptr<const Component>> compile_wat(std::string_view text) {
 
 /// A component whose exported `f` returns what `body`, an instruction sequence, leaves on the stack.
 std::string returning(std::string_view type, std::string_view core_result, std::string_view body) {
-  return "(component (core module $m (memory (export \"memory\") 1) (func (export \"f\") (result " + std::string(core_result) + ") " +
-         std::string(body) + ")) (core instance $i (instantiate $m)) " +
-         "(func (export \"f\") (result " + std::string(type) + ") (canon lift (core func $i \"f\") (memory (core memory $i \"memory\")))))";
+  return "(component (core module $m (memory (export \"memory\") 1) (func (export \"f\") (result " +
+         std::string(core_result) + ") " + std::string(body) + ")) (core instance $i (instantiate $m)) " +
+         "(func (export \"f\") (result " + std::string(type) +
+         ") (canon lift (core func $i \"f\") (memory (core memory $i \"memory\")))))";
 }
 
-const Outcome* run(TestGuest& guest) { return &guest.call({.interface = "", .function = "f", .params = {}, .state = {}}); }
+const Outcome* run(TestGuest& guest) {
+  return &guest.call({.interface = "", .function = "f", .params = {}, .state = {}});
+}
 
 TEST(Component, what_is_no_component_is_refused_with_a_reason) {
   struct Case {
@@ -85,8 +88,9 @@ TEST(Component, is_described_with_every_kind_of_type) {
   EXPECT_EQ(top.function, "top");
   std::string signature;
   for (const auto& param : top.params) signature += param.name + ": " + to_string(param.type) + "; ";
-  EXPECT_EQ(signature, "r: record { a: u8, b: list<string> }; v: variant { none, some(f64) }; e: enum { x, y }; "
-                       "fl: flags { p, q }; t: tuple<s8, char, bool>; o: option<s64>; ");
+  EXPECT_EQ(signature,
+            "r: record { a: u8, b: list<string> }; v: variant { none, some(f64) }; e: enum { x, y }; "
+            "fl: flags { p, q }; t: tuple<s8, char, bool>; o: option<s64>; ");
   EXPECT_EQ(to_string(*top.result), "result<_, string>");
   EXPECT_EQ(component->imports()[1].interface, "a:b/c");
   EXPECT_EQ(component->empty_interfaces(), std::vector<std::string>{"a:b/types@1.2.3"});
@@ -95,19 +99,22 @@ TEST(Component, is_described_with_every_kind_of_type) {
 TEST(Component, handlers_of_both_namespaces_are_known_by_their_shape) {
   if (!have_clang()) GTEST_SKIP();
   for (const std::string name : {"theater:simple", "ntwk:theater"}) {
-    std::string wit = read_text(THEATER_WIT_FOLDER "/theater-simple.wit") + read_text(GUEST_FOLDER "/misbehaving_guest.wit");
+    std::string wit =
+        read_text(THEATER_WIT_FOLDER "/theater-simple.wit") + read_text(GUEST_FOLDER "/misbehaving_guest.wit");
     wit.replace(wit.find("package theater:simple;"), sizeof "package theater:simple;" - 1, "package " + name + ";");
     std::string source = read_text(GUEST_FOLDER "/misbehaving_guest.c");
     std::string prefix = name;
     std::ranges::replace(prefix, ':', '_');
-    for (std::size_t at = source.find("theater_simple"); at != std::string::npos; at = source.find("theater_simple", at + prefix.size())) {
+    for (std::size_t at = source.find("theater_simple"); at != std::string::npos;
+         at = source.find("theater_simple", at + prefix.size())) {
       source.replace(at, sizeof "theater_simple" - 1, prefix);
     }
     auto guest = must(TestGuest::create(shared_engine(), must(build_c_guest(wit, "guest", source)), {}));
     const auto index = guest->component().find_export(name + "/message-server-client", "handle-send");
     ASSERT_TRUE(index);
     EXPECT_TRUE(guest->component().exports()[*index].handler);
-    const Outcome& outcome = guest->call({.interface = name + "/actor", .function = "init", .params = listed("my-id"), .state = {}});
+    const Outcome& outcome =
+        guest->call({.interface = name + "/actor", .function = "init", .params = listed("my-id"), .state = {}});
     EXPECT_EQ(text(outcome.state), "my-id");
     EXPECT_EQ(guest->component().empty_interfaces(), std::vector<std::string>{name + "/types"});
   }
@@ -119,7 +126,8 @@ TEST(Component, linking_wants_flags_for_every_import) {
 }
 
 TEST(Component, top_level_functions_are_called_without_state) {
-  auto guest = must(TestGuest::create(shared_engine(), must(wat_to_wasm(returning("u32", "i32", "i32.const 300"))), {}));
+  auto guest =
+      must(TestGuest::create(shared_engine(), must(wat_to_wasm(returning("u32", "i32", "i32.const 300"))), {}));
   EXPECT_EQ(joined(run(*guest)->result), (Bytes{0xac, 0x02}));
   te_call_args args{};
   args.has_state = true;
@@ -129,11 +137,12 @@ TEST(Component, top_level_functions_are_called_without_state) {
   EXPECT_FALSE(guest->instance().call(args));
 }
 
-/// Flags of an export's link: the engine's own codec, and wasmtime's dynamic values.
+/// Flags of an export's link: the engine's own codec, and the dynamic values.
 class BothCodecs : public testing::TestWithParam<std::uint32_t> {
  protected:
   const Outcome* call(const std::string& wat) {
-    guest_ = must(TestGuest::create(shared_engine(), must(wat_to_wasm(wat)), {.import_flags = 0, .link_flags = GetParam(), .limits = {}}));
+    guest_ = must(TestGuest::create(shared_engine(), must(wat_to_wasm(wat)),
+                                    {.import_flags = 0, .link_flags = GetParam(), .limits = {}}));
     return run(*guest_);
   }
 
@@ -149,9 +158,13 @@ TEST_P(BothCodecs, values_that_break_the_abi_trap) {
        {returning("(result u8 (error u8))", "i32", "(i32.store8 (i32.const 16) (i32.const 2)) i32.const 16"),
         returning("(option u8)", "i32", "(i32.store8 (i32.const 16) (i32.const 9)) i32.const 16"),
         returning("char", "i32", "i32.const 0xd800"), returning("char", "i32", "i32.const 0x110000"),
-        returning("string", "i32", "(i32.store (i32.const 16) (i32.const 65530)) (i32.store (i32.const 20) (i32.const 7)) i32.const 16"),
-        returning("(list u64)", "i32", "(i32.store (i32.const 16) (i32.const 4)) (i32.store (i32.const 20) (i32.const 1)) i32.const 16"),
-        returning("(list u64)", "i32", "(i32.store (i32.const 16) (i32.const 8)) (i32.store (i32.const 20) (i32.const 0x20000000)) i32.const 16"),
+        returning("string", "i32",
+                  "(i32.store (i32.const 16) (i32.const 65530)) (i32.store (i32.const 20) (i32.const 7)) i32.const 16"),
+        returning("(list u64)", "i32",
+                  "(i32.store (i32.const 16) (i32.const 4)) (i32.store (i32.const 20) (i32.const 1)) i32.const 16"),
+        returning(
+            "(list u64)", "i32",
+            "(i32.store (i32.const 16) (i32.const 8)) (i32.store (i32.const 20) (i32.const 0x20000000)) i32.const 16"),
         returning("string", "i32", "i32.const 65532"), returning("string", "i32", "i32.const 17")}) {
     const Outcome* outcome = call(wat);
     EXPECT_EQ(outcome->status, TE_CALL_TRAPPED) << wat;
@@ -160,15 +173,19 @@ TEST_P(BothCodecs, values_that_break_the_abi_trap) {
 }
 
 TEST_P(BothCodecs, a_bad_enum_discriminant_traps) {
-  const std::string head = "(component (type $e (enum \"a\" \"b\")) (export $e2 \"e\" (type $e)) (core module $m (func (export \"f\") (result i32) i32.const ";
-  const std::string tail = ")) (core instance $i (instantiate $m)) (func (export \"f\") (result $e2) (canon lift (core func $i \"f\"))))";
+  const std::string head =
+      "(component (type $e (enum \"a\" \"b\")) (export $e2 \"e\" (type $e)) (core module $m (func (export \"f\") "
+      "(result i32) i32.const ";
+  const std::string tail =
+      ")) (core instance $i (instantiate $m)) (func (export \"f\") (result $e2) (canon lift (core func $i \"f\"))))";
   EXPECT_EQ(joined(call(head + "1" + tail)->result), Bytes{1});
   EXPECT_EQ(to_string(call(head + "2" + tail)->trap), to_string(TE_TRAP_ABI));
 }
 
 TEST_P(BothCodecs, nans_are_canonical) {
   EXPECT_EQ(joined(call(returning("f32", "f32", "f32.const -nan:0x1234"))->result), (Bytes{0, 0, 0xc0, 0x7f}));
-  EXPECT_EQ(joined(call(returning("f64", "f64", "f64.const -nan:0x1234"))->result), (Bytes{0, 0, 0, 0, 0, 0, 0xf8, 0x7f}));
+  EXPECT_EQ(joined(call(returning("f64", "f64", "f64.const -nan:0x1234"))->result),
+            (Bytes{0, 0, 0, 0, 0, 0, 0xf8, 0x7f}));
 }
 
 TEST_P(BothCodecs, small_integers_take_the_low_bits) {
@@ -178,7 +195,8 @@ TEST_P(BothCodecs, small_integers_take_the_low_bits) {
 }
 
 TEST(Limits, a_start_function_is_bounded_by_fuel) {
-  const Bytes wasm = must(wat_to_wasm("(component (core module $m (func $s (loop $l br $l)) (start $s)) (core instance (instantiate $m)))"));
+  const Bytes wasm = must(wat_to_wasm(
+      "(component (core module $m (func $s (loop $l br $l)) (start $s)) (core instance (instantiate $m)))"));
   Options options;
   options.limits.start_fuel = 10'000;
   const auto guest = TestGuest::create(shared_engine(), wasm, options);
@@ -188,7 +206,8 @@ TEST(Limits, a_start_function_is_bounded_by_fuel) {
 }
 
 TEST(Limits, a_start_function_is_bounded_by_its_deadline) {
-  const Bytes wasm = must(wat_to_wasm("(component (core module $m (func $s (loop $l br $l)) (start $s)) (core instance (instantiate $m)))"));
+  const Bytes wasm = must(wat_to_wasm(
+      "(component (core module $m (func $s (loop $l br $l)) (start $s)) (core instance (instantiate $m)))"));
   Options options;
   options.limits.start_fuel = UINT64_MAX;
   options.limits.start_deadline_ticks = 0;
@@ -198,7 +217,9 @@ TEST(Limits, a_start_function_is_bounded_by_its_deadline) {
 }
 
 TEST(Limits, a_trap_in_start_is_an_error_with_its_backtrace) {
-  const Bytes wasm = must(wat_to_wasm("(component (core module $m (func $starts_badly unreachable) (start $starts_badly)) (core instance (instantiate $m)))"));
+  const Bytes wasm =
+      must(wat_to_wasm("(component (core module $m (func $starts_badly unreachable) (start $starts_badly)) (core "
+                       "instance (instantiate $m)))"));
   const auto guest = TestGuest::create(shared_engine(), wasm, {});
   ASSERT_FALSE(guest);
   EXPECT_EQ(guest.error().code(), ErrorCode::kTrapped);
@@ -209,9 +230,10 @@ TEST(Limits, an_instance_whose_minimum_is_over_a_limit_is_not_made) {
   Options options;
   options.limits.memory_bytes = 1u << 20;
   options.limits.table_elements = 100;
-  for (const std::string_view wat : {"(component (core module $m (memory 17)) (core instance (instantiate $m)))",
-                                     "(component (core module $m (memory 9)) (core instance (instantiate $m)) (core instance (instantiate $m)))",
-                                     "(component (core module $m (table 101 funcref)) (core instance (instantiate $m)))"}) {
+  for (const std::string_view wat :
+       {"(component (core module $m (memory 17)) (core instance (instantiate $m)))",
+        "(component (core module $m (memory 9)) (core instance (instantiate $m)) (core instance (instantiate $m)))",
+        "(component (core module $m (table 101 funcref)) (core instance (instantiate $m)))"}) {
     const auto guest = TestGuest::create(shared_engine(), must(wat_to_wasm(wat)), options);
     ASSERT_FALSE(guest) << wat;
     EXPECT_EQ(guest.error().code(), ErrorCode::kResourceExhausted) << guest.error().to_string();
@@ -235,7 +257,8 @@ TEST(Build, errors_say_what_is_wrong) {
   ASSERT_FALSE(none);
   EXPECT_NE(none.error().message().find("/nonexistent/path"), std::string::npos);
   const TemporaryFolder folder;
-  write_file(folder.path() / "a.wit", as_bytes("package a:b; interface i { f: func(x: nothing); } world w { import i; }"));
+  write_file(folder.path() / "a.wit",
+             as_bytes("package a:b; interface i { f: func(x: nothing); } world w { import i; }"));
   const auto wrong = bindgen_c(folder.path() / "a.wit", "w");
   ASSERT_FALSE(wrong);
   EXPECT_NE(wrong.error().message().find("nothing"), std::string::npos) << wrong.error().message();

@@ -77,7 +77,10 @@ const Outcome& TestGuest::call(const Call& call) {
 }
 
 const Outcome& TestGuest::send(std::string_view message) {
-  return call({.interface = "theater:simple/message-server-client", .function = "handle-send", .params = listed(message), .state = {}});
+  return call({.interface = "theater:simple/message-server-client",
+               .function = "handle-send",
+               .params = listed(message),
+               .state = {}});
 }
 
 const Engine& shared_engine() {
@@ -87,7 +90,8 @@ const Engine& shared_engine() {
 
 ByteView misbehaving_guest() {
   static const Bytes wasm = [] {
-    const std::string wit = read_text(THEATER_WIT_FOLDER "/theater-simple.wit") + read_text(GUEST_FOLDER "/misbehaving_guest.wit");
+    const std::string wit =
+        read_text(THEATER_WIT_FOLDER "/theater-simple.wit") + read_text(GUEST_FOLDER "/misbehaving_guest.wit");
     return must(build_c_guest(wit, "guest", read_text(GUEST_FOLDER "/misbehaving_guest.c")));
   }();
   return wasm;

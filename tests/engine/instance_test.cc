@@ -28,16 +28,19 @@ class EveryPath : public testing::TestWithParam<Options> {
   std::unique_ptr<TestGuest> make(TestHost::Answer answer = {}) { return guest(GetParam(), std::move(answer)); }
 };
 
-INSTANTIATE_TEST_SUITE_P(Paths, EveryPath,
-                         testing::Values(Options{}, Options{.import_flags = TE_IMPORT_DYNAMIC, .link_flags = TE_LINK_EXPORTS_DYNAMIC, .limits = {}},
-                                         Options{.import_flags = TE_IMPORT_SUSPENDS, .link_flags = 0, .limits = {}},
-                                         Options{.import_flags = TE_IMPORT_SUSPENDS | TE_IMPORT_DYNAMIC,
-                                                 .link_flags = TE_LINK_EXPORTS_DYNAMIC, .limits = {}}),
-                         [](const testing::TestParamInfo<Options>& info) {
-                           std::string name = (info.param.import_flags & TE_IMPORT_DYNAMIC) != 0 ? "dynamic" : "typed";
-                           if ((info.param.import_flags & TE_IMPORT_SUSPENDS) != 0) name += "_suspending";
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Paths, EveryPath,
+    testing::Values(Options{},
+                    Options{.import_flags = TE_IMPORT_DYNAMIC, .link_flags = TE_LINK_EXPORTS_DYNAMIC, .limits = {}},
+                    Options{.import_flags = TE_IMPORT_SUSPENDS, .link_flags = 0, .limits = {}},
+                    Options{.import_flags = TE_IMPORT_SUSPENDS | TE_IMPORT_DYNAMIC,
+                            .link_flags = TE_LINK_EXPORTS_DYNAMIC,
+                            .limits = {}}),
+    [](const testing::TestParamInfo<Options>& info) {
+      std::string name = (info.param.import_flags & TE_IMPORT_DYNAMIC) != 0 ? "dynamic" : "typed";
+      if ((info.param.import_flags & TE_IMPORT_SUSPENDS) != 0) name += "_suspending";
+      return name;
+    });
 
 TEST_P(EveryPath, state_goes_in_and_comes_out) {
   auto g = make();
@@ -45,7 +48,8 @@ TEST_P(EveryPath, state_goes_in_and_comes_out) {
   ASSERT_EQ(outcome->status, TE_CALL_RETURNED);
   ASSERT_TRUE(outcome->has_state);
   EXPECT_EQ(to_bytes(view(outcome->state)), Bytes{1});
-  outcome = &g->call({.interface = std::string(kClient), .function = "handle-send", .params = listed("+"), .state = Bytes{41}});
+  outcome = &g->call(
+      {.interface = std::string(kClient), .function = "handle-send", .params = listed("+"), .state = Bytes{41}});
   EXPECT_EQ(to_bytes(view(outcome->state)), Bytes{42});
   outcome = &g->send("0");
   EXPECT_FALSE(outcome->has_state);
@@ -56,28 +60,36 @@ TEST_P(EveryPath, state_goes_in_and_comes_out) {
 
 TEST_P(EveryPath, a_request_s_reply_is_the_tuple_after_the_state) {
   auto g = make();
-  const Outcome* outcome = &g->call({.interface = std::string(kClient), .function = "handle-request",
-                                     .params = listed("id", "payload"), .state = Bytes{7}});
+  const Outcome* outcome = &g->call({.interface = std::string(kClient),
+                                     .function = "handle-request",
+                                     .params = listed("id", "payload"),
+                                     .state = Bytes{7}});
   ASSERT_EQ(outcome->status, TE_CALL_RETURNED);
   EXPECT_EQ(to_bytes(view(outcome->state)), Bytes{7});
   Bytes expected{1};
   append(expected, listed("payload"));
   EXPECT_EQ(joined(outcome->result), expected);
-  outcome = &g->call({.interface = std::string(kClient), .function = "handle-request", .params = listed("id", ""), .state = {}});
+  outcome = &g->call(
+      {.interface = std::string(kClient), .function = "handle-request", .params = listed("id", ""), .state = {}});
   EXPECT_FALSE(outcome->has_state);
   EXPECT_EQ(joined(outcome->result), Bytes{0});
 }
 
 TEST_P(EveryPath, records_in_results_are_canonical) {
   auto g = make();
-  const Outcome* outcome = &g->call({.interface = std::string(kClient), .function = "handle-channel-open",
-                                     .params = listed("channel", "hello"), .state = Bytes{7}});
+  const Outcome* outcome = &g->call({.interface = std::string(kClient),
+                                     .function = "handle-channel-open",
+                                     .params = listed("channel", "hello"),
+                                     .state = Bytes{7}});
   ASSERT_EQ(outcome->status, TE_CALL_RETURNED);
   EXPECT_EQ(to_bytes(view(outcome->state)), Bytes{7});
   Bytes expected{1, 1};
   append(expected, listed("hello"));
   EXPECT_EQ(joined(outcome->result), expected);
-  outcome = &g->call({.interface = std::string(kClient), .function = "handle-channel-open", .params = listed("channel", ""), .state = {}});
+  outcome = &g->call({.interface = std::string(kClient),
+                      .function = "handle-channel-open",
+                      .params = listed("channel", ""),
+                      .state = {}});
   EXPECT_EQ(joined(outcome->result), (Bytes{0, 0}));
 }
 
@@ -93,10 +105,20 @@ TEST_P(EveryPath, host_calls_carry_their_parameters_and_results) {
   auto g = make([](std::string_view function, ByteView, Bytes& reply) {
     ValueWriter out(reply);
     if (function == "send") out.ok();
-    if (function == "request") { out.ok(); out.string("pong"); }
-    if (function == "open-channel") { out.ok(); out.string("channel-7"); }
+    if (function == "request") {
+      out.ok();
+      out.string("pong");
+    }
+    if (function == "open-channel") {
+      out.ok();
+      out.string("channel-7");
+    }
     if (function == "close-channel") out.error("already closed");
-    if (function == "list-outstanding-requests") { out.unsigned_integer(2); out.string("a"); out.string("bc"); }
+    if (function == "list-outstanding-requests") {
+      out.unsigned_integer(2);
+      out.string("a");
+      out.string("bc");
+    }
     if (function == "now") out.unsigned_integer(1'700'000'000'123);
     if (function == "sleep") out.ok();
     if (function == "get-chain") {
@@ -117,10 +139,15 @@ TEST_P(EveryPath, host_calls_carry_their_parameters_and_results) {
   EXPECT_EQ(g->send("z   ").status, TE_CALL_RETURNED);
   EXPECT_EQ(g->send("ghello").status, TE_CALL_RETURNED);
   EXPECT_EQ(number(g->send("h").state), 0xfeed'beef'0000'0001u);
-  const std::vector<std::pair<std::string, Bytes>> expected{
-      {"send", listed("peer", "hello")}, {"request", listed("peer", "ping")}, {"open-channel", listed("peer", "first")},
-      {"close-channel", listed("id")}, {"list-outstanding-requests", {}}, {"now", {}}, {"sleep", {3}},
-      {"log", listed("hello")}, {"get-chain", {}}};
+  const std::vector<std::pair<std::string, Bytes>> expected{{"send", listed("peer", "hello")},
+                                                            {"request", listed("peer", "ping")},
+                                                            {"open-channel", listed("peer", "first")},
+                                                            {"close-channel", listed("id")},
+                                                            {"list-outstanding-requests", {}},
+                                                            {"now", {}},
+                                                            {"sleep", {3}},
+                                                            {"log", listed("hello")},
+                                                            {"get-chain", {}}};
   EXPECT_EQ(g->host().asked, expected);
 }
 
@@ -146,10 +173,10 @@ struct Harm {
 };
 
 TEST_P(EveryPath, each_misdeed_traps_with_its_own_code) {
-  for (const Harm& harm : {Harm{"d", TE_TRAP_ARITHMETIC}, Harm{"i", TE_TRAP_TABLE_OUT_OF_BOUNDS},
-                           Harm{"x", TE_TRAP_MEMORY_OUT_OF_BOUNDS}, Harm{"p", TE_TRAP_ABI}, Harm{"U", TE_TRAP_ABI},
-                           Harm{"w", TE_TRAP_ABI}, Harm{"W", TE_TRAP_ABI}, Harm{"X", TE_TRAP_ABI},
-                           Harm{"r", TE_TRAP_STACK_OVERFLOW}}) {
+  for (const Harm& harm :
+       {Harm{"d", TE_TRAP_ARITHMETIC}, Harm{"i", TE_TRAP_TABLE_OUT_OF_BOUNDS}, Harm{"x", TE_TRAP_MEMORY_OUT_OF_BOUNDS},
+        Harm{"p", TE_TRAP_ABI}, Harm{"U", TE_TRAP_ABI}, Harm{"w", TE_TRAP_ABI}, Harm{"W", TE_TRAP_ABI},
+        Harm{"X", TE_TRAP_ABI}, Harm{"r", TE_TRAP_STACK_OVERFLOW}}) {
     auto g = make();
     const Outcome& outcome = g->send(harm.message);
     EXPECT_EQ(outcome.status, TE_CALL_TRAPPED) << harm.message;
@@ -162,13 +189,19 @@ TEST_P(EveryPath, each_misdeed_traps_with_its_own_code) {
 TEST_P(EveryPath, fuel_ends_a_loop_and_is_counted) {
   auto g = make();
   g->send("f");  // the guest's allocator starts up
-  const Outcome* outcome = &g->call({.interface = std::string(kClient), .function = "handle-send", .params = listed("f"), .state = {}});
+  const Outcome* outcome =
+      &g->call({.interface = std::string(kClient), .function = "handle-send", .params = listed("f"), .state = {}});
   ASSERT_EQ(outcome->status, TE_CALL_RETURNED);
   const std::uint64_t used = outcome->fuel_used;
   EXPECT_GT(used, 1'000'000u);
-  outcome = &g->call({.interface = std::string(kClient), .function = "handle-send", .params = listed("f"), .state = {}});
+  outcome =
+      &g->call({.interface = std::string(kClient), .function = "handle-send", .params = listed("f"), .state = {}});
   EXPECT_EQ(outcome->fuel_used, used) << "the same work costs the same";
-  outcome = &g->call({.interface = std::string(kClient), .function = "handle-send", .params = listed("l"), .state = {}, .fuel = 100'000});
+  outcome = &g->call({.interface = std::string(kClient),
+                      .function = "handle-send",
+                      .params = listed("l"),
+                      .state = {},
+                      .fuel = 100'000});
   EXPECT_EQ(outcome->trap, TE_TRAP_OUT_OF_FUEL);
   EXPECT_NEAR(static_cast<double>(outcome->fuel_used), 100'000, 1000);
 }
@@ -178,8 +211,12 @@ TEST_P(EveryPath, a_deadline_interrupts_a_loop) {
   auto g = must(TestGuest::create(*engine, misbehaving_guest(), GetParam()));
   engine->tick();
   engine->tick();
-  const Outcome& outcome = g->call({.interface = std::string(kClient), .function = "handle-send", .params = listed("l"), .state = {},
-                                    .fuel = UINT64_MAX, .deadline_ticks = 0});
+  const Outcome& outcome = g->call({.interface = std::string(kClient),
+                                    .function = "handle-send",
+                                    .params = listed("l"),
+                                    .state = {},
+                                    .fuel = UINT64_MAX,
+                                    .deadline_ticks = 0});
   EXPECT_EQ(outcome.trap, TE_TRAP_INTERRUPTED);
 }
 
@@ -217,14 +254,16 @@ TEST_P(EveryPath, the_host_can_trap_the_guest) {
 }
 
 TEST_P(EveryPath, a_malformed_reply_of_the_host_is_a_trap_that_names_the_import) {
-  for (const Bytes& bad : {Bytes{}, Bytes{2}, Bytes{0, 0}, Bytes{1}, Bytes{1, 5, 'x'}, Bytes{1, 1, 0xff}, Bytes{1, 0x80, 0}}) {
+  for (const Bytes& bad :
+       {Bytes{}, Bytes{2}, Bytes{0, 0}, Bytes{1}, Bytes{1, 5, 'x'}, Bytes{1, 1, 0xff}, Bytes{1, 0x80, 0}}) {
     auto g = make([&](std::string_view, ByteView, Bytes& reply) {
       reply = bad;
       return TE_HOST_DONE;
     });
     const Outcome& outcome = g->send("sx");
     EXPECT_EQ(outcome.trap, TE_TRAP_HOST) << to_hex(bad);
-    EXPECT_NE(text(outcome.message).find("theater:simple/message-server-host#send"), std::string::npos) << text(outcome.message);
+    EXPECT_NE(text(outcome.message).find("theater:simple/message-server-host#send"), std::string::npos)
+        << text(outcome.message);
   }
 }
 
@@ -288,7 +327,8 @@ TEST_P(Suspending, a_pending_host_call_goes_on_where_it_stopped) {
   outcome = must(g->instance().resume({.head = raw(ok("end")), .body = {}}));
   ASSERT_EQ(outcome->status, TE_CALL_RETURNED);
   EXPECT_EQ(text(outcome->state), "end");
-  const std::vector<std::pair<std::string, Bytes>> expected{{"request", listed("first", "start")}, {"request", listed("second", "middle")}};
+  const std::vector<std::pair<std::string, Bytes>> expected{{"request", listed("first", "start")},
+                                                            {"request", listed("second", "middle")}};
   EXPECT_EQ(g->host().asked, expected);
 }
 
@@ -325,10 +365,15 @@ TEST_P(Suspending, releasing_a_suspended_instance_releases_everything) {
 
 TEST_P(Suspending, a_deadline_counts_from_the_resumption) {
   const auto engine = must(Engine::create({.instances = 4}));
-  auto g = must(TestGuest::create(*engine, misbehaving_guest(), {.import_flags = TE_IMPORT_SUSPENDS | GetParam(), .link_flags = 0, .limits = {}},
+  auto g = must(TestGuest::create(*engine, misbehaving_guest(),
+                                  {.import_flags = TE_IMPORT_SUSPENDS | GetParam(), .link_flags = 0, .limits = {}},
                                   [](std::string_view, ByteView, Bytes&) { return TE_HOST_PENDING; }));
-  ASSERT_EQ(g->call({.interface = std::string(kClient), .function = "handle-send", .params = listed("q"), .state = {},
-                     .deadline_ticks = 2}).status,
+  ASSERT_EQ(g->call({.interface = std::string(kClient),
+                     .function = "handle-send",
+                     .params = listed("q"),
+                     .state = {},
+                     .deadline_ticks = 2})
+                .status,
             TE_CALL_SUSPENDED);
   for (int i = 0; i < 10; ++i) engine->tick();
   EXPECT_EQ(must(g->instance().resume({.head = raw(ok("x")), .body = {}}))->status, TE_CALL_RETURNED);
@@ -371,7 +416,8 @@ TEST(Instance, a_slot_used_again_shows_nothing_of_its_last_user) {
   const auto engine = must(Engine::create({.allocation = Allocation::kPooling, .instances = 1}));
   for (int i = 0; i < 3; ++i) {
     auto g = must(TestGuest::create(*engine, misbehaving_guest(), {}));
-    EXPECT_EQ(g->instance().memory_bytes(), must(TestGuest::create(shared_engine(), misbehaving_guest(), {}))->instance().memory_bytes());
+    EXPECT_EQ(g->instance().memory_bytes(),
+              must(TestGuest::create(shared_engine(), misbehaving_guest(), {}))->instance().memory_bytes());
     EXPECT_EQ(text(g->send("=" + std::string(50'000, 'a' + i)).state), std::string(50'000, 'a' + i));
   }
 }

@@ -22,7 +22,7 @@ class TypeWriter {
   explicit TypeWriter(Random& random) : random_(random) {}
 
   std::string type(int depth) {
-    static constexpr std::string_view kPlain[] = {"bool", "u8",  "s8",  "u16", "s16", "u32",    "s32",
+    static constexpr std::string_view kPlain[] = {"bool", "u8",  "s8",  "u16", "s16",  "u32",    "s32",
                                                   "u64",  "s64", "f32", "f64", "char", "string", "list<u8>"};
     if (depth == 0 || below(random_, 3) == 0) return std::string(kPlain[below(random_, std::size(kPlain))]);
     switch (below(random_, 9)) {
@@ -92,7 +92,8 @@ class TypeWriter {
 };
 
 void write_char(Random& random, Bytes& out) {
-  static constexpr std::string_view kChars[] = {"a", "\x01", "\xc3\xa9", "\xe2\x82\xac", "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x9f\x8e\xad", "\xf4\x8f\xbf\xbf"};
+  static constexpr std::string_view kChars[] = {
+      "a", "\x01", "\xc3\xa9", "\xe2\x82\xac", "\xed\x9f\xbf", "\xee\x80\x80", "\xf0\x9f\x8e\xad", "\xf4\x8f\xbf\xbf"};
   append(out, as_bytes(kChars[below(random, std::size(kChars))]));
 }
 
@@ -117,7 +118,8 @@ void write_signed(Random& random, int width, Bytes& out) {
 template <class Float, class Integer>
 void write_float(Random& random, Bytes& out) {
   auto value = std::bit_cast<Float>(static_cast<Integer>(random()));
-  if (value != value) value = std::bit_cast<Float>(sizeof(Integer) == 4 ? Integer(0x7fc00000) : Integer(0x7ff8000000000000));
+  if (value != value)
+    value = std::bit_cast<Float>(sizeof(Integer) == 4 ? Integer(0x7fc00000) : Integer(0x7ff8000000000000));
   const auto raw_bits = std::bit_cast<Integer>(value);
   for (std::size_t i = 0; i < sizeof raw_bits; ++i) out.push_back(static_cast<std::uint8_t>(raw_bits >> (8 * i)));
 }
@@ -221,7 +223,8 @@ Generated generate(std::uint64_t seed) {
     source += "void exports_t_t_echo_f" + n + "(exports_t_t_echo_" + type + "_t *v, exports_t_t_echo_" + type +
               "_t *ret) { t_t_echo_f" + n + "((void *)v, (void *)ret); }\n";
   }
-  return {.wit = "package t:t;\ninterface echo {\n" + types.declarations() + functions + "}\nworld guest { import echo; export echo; }\n",
+  return {.wit = "package t:t;\ninterface echo {\n" + types.declarations() + functions +
+                 "}\nworld guest { import echo; export echo; }\n",
           .source = source};
 }
 
@@ -250,7 +253,8 @@ void run_path(const std::shared_ptr<const Component>& component, const Path& pat
       args.deadline_ticks = UINT64_MAX;
       const Outcome* outcome = must(instance.call(args));
       if (outcome->status == TE_CALL_SUSPENDED) outcome = must(instance.resume(cut(random, Bytes(echo.seen))));
-      ASSERT_EQ(outcome->status, TE_CALL_RETURNED) << to_string(type) << " " << to_hex(value) << ": " << text(outcome->message);
+      ASSERT_EQ(outcome->status, TE_CALL_RETURNED)
+          << to_string(type) << " " << to_hex(value) << ": " << text(outcome->message);
       ASSERT_EQ(to_hex(echo.seen), to_hex(value)) << "to the host: " << to_string(type);
       ASSERT_EQ(to_hex(joined(outcome->result)), to_hex(value)) << "back: " << to_string(type);
     }
@@ -263,10 +267,11 @@ TEST(RandomTypes, values_are_the_same_bytes_on_every_path_through_a_real_guest) 
     const Generated guest = generate(seed);
     const Bytes wasm = must(build_c_guest(guest.wit, "guest", guest.source));
     const auto component = must(Component::compile(shared_engine(), wasm));
-    for (const Path& path : {Path{"direct", 0, 0}, Path{"dynamic", TE_IMPORT_DYNAMIC, TE_LINK_EXPORTS_DYNAMIC},
-                             Path{"direct import, dynamic export", 0, TE_LINK_EXPORTS_DYNAMIC},
-                             Path{"direct, suspending", TE_IMPORT_SUSPENDS, 0},
-                             Path{"dynamic, suspending", TE_IMPORT_SUSPENDS | TE_IMPORT_DYNAMIC, TE_LINK_EXPORTS_DYNAMIC}}) {
+    for (const Path& path :
+         {Path{"direct", 0, 0}, Path{"dynamic", TE_IMPORT_DYNAMIC, TE_LINK_EXPORTS_DYNAMIC},
+          Path{"direct import, dynamic export", 0, TE_LINK_EXPORTS_DYNAMIC},
+          Path{"direct, suspending", TE_IMPORT_SUSPENDS, 0},
+          Path{"dynamic, suspending", TE_IMPORT_SUSPENDS | TE_IMPORT_DYNAMIC, TE_LINK_EXPORTS_DYNAMIC}}) {
       run_path(component, path, seed * 1000);
       if (HasFatalFailure()) return;
     }
@@ -276,7 +281,8 @@ TEST(RandomTypes, values_are_the_same_bytes_on_every_path_through_a_real_guest) 
 TEST(RandomTypes, a_changed_byte_is_refused_or_is_another_value_but_never_harms) {
   if (!have_clang()) GTEST_SKIP() << "no clang that makes WebAssembly";
   const Generated guest = generate(99);
-  const auto component = must(Component::compile(shared_engine(), must(build_c_guest(guest.wit, "guest", guest.source))));
+  const auto component =
+      must(Component::compile(shared_engine(), must(build_c_guest(guest.wit, "guest", guest.source))));
   for (const Path& path : {Path{"direct", 0, 0}, Path{"dynamic", TE_IMPORT_DYNAMIC, TE_LINK_EXPORTS_DYNAMIC}}) {
     SCOPED_TRACE(path.name);
     const std::vector<std::uint32_t> flags(component->imports().size(), path.import_flags);
