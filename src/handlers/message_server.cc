@@ -328,7 +328,7 @@ void MessageServer::channel_open_ended(Message& message, const TurnResult& resul
   const auto refuse = [&](ErrorCode code, std::string text) {
     channels_.erase(id);
     if (message.reply_to.external) {
-      message.reply_to.external->answered(fail(code, std::move(text)));
+      router::tell_answer(services_, message.reply_to.external, fail(code, std::move(text)));
       return;
     }
     auto* signal = new Signal;
@@ -360,7 +360,7 @@ void MessageServer::channel_open_ended(Message& message, const TurnResult& resul
   channel = {
       .peer = message.reply_to.caller, .peer_id = message.sender, .external = message.reply_to.external, .open = true};
   if (channel.external) {
-    channel.external->answered(Payload());
+    router::tell_answer(services_, channel.external, Payload());
   } else {
     auto* signal = new Signal;
     signal->kind = SignalKind::kChannelAccepted;
@@ -379,7 +379,7 @@ void MessageServer::deliver_on_channel(const ChannelId& id, Channel& channel, By
   if (channel.external) {
     services_.accounting.sent();
     services_.accounting.delivered();
-    channel.external->channel_message(id, Payload::copy(content));
+    router::tell_message(services_, channel.external, id, Payload::copy(content));
     return;
   }
   const auto reservation =
@@ -439,7 +439,7 @@ HostStatus MessageServer::send_on_channel(HostCall& call) {
 
 void MessageServer::send_close(const ChannelId& id, const Channel& channel) {
   if (channel.external) {
-    channel.external->channel_closed(id);
+    router::tell_closed(services_, channel.external, id);
     return;
   }
   if (channel.peer.gate->reserve_always(channel.peer.generation, MessageKind::kChannelClose, 0) !=

@@ -106,6 +106,19 @@ class ExternalChannelEnd final : public ExternalEnd {
   const std::shared_ptr<ChannelListener> listener_;
 };
 
+/// What an end outside is told, on its way through the outbox.
+class ExternalEffect final : public sched::Delivery {
+ public:
+  explicit ExternalEffect(std::function<void()> tell) : tell_(std::move(tell)) {}
+  void deliver() override {
+    const std::unique_ptr<ExternalEffect> self(this);
+    tell_();
+  }
+
+ private:
+  std::function<void()> tell_;
+};
+
 Message* make_message(const ActorAddress& address, const ActorId& target, MessageKind kind, ByteView prefix,
                       ByteView body) {
   auto* message = new Message;
@@ -172,9 +185,26 @@ std::optional<Refusal> refusal_of(Reservation reservation) {
   return Refusal::kStopped;
 }
 
+void tell_answer(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, Result<Payload> answer) {
+  shard.send(shard.shard, *new ExternalEffect([end = std::move(end), answer = std::move(answer)]() mutable {
+               end->answered(std::move(answer));
+             }));
+}
+
+void tell_message(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, const ChannelId& channel,
+                  Payload message) {
+  shard.send(shard.shard, *new ExternalEffect([end = std::move(end), channel, message = std::move(message)] {
+               end->channel_message(channel, message);
+             }));
+}
+
+void tell_closed(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, const ChannelId& channel) {
+  shard.send(shard.shard, *new ExternalEffect([end = std::move(end), channel] { end->channel_closed(channel); }));
+}
+
 void answer(actor::ShardServices& shard, const actor::ReplyTo& reply_to, Payload content) {
   if (reply_to.external) {
-    reply_to.external->answered(std::move(content));
+    tell_answer(shard, reply_to.external, std::move(content));
     return;
   }
   auto* signal = new Signal;
@@ -187,7 +217,7 @@ void answer(actor::ShardServices& shard, const actor::ReplyTo& reply_to, Payload
 
 void answer_with_error(actor::ShardServices& shard, const actor::ReplyTo& reply_to, ErrorCode code, std::string error) {
   if (reply_to.external) {
-    reply_to.external->answered(fail(code, std::move(error)));
+    tell_answer(shard, reply_to.external, fail(code, std::move(error)));
     return;
   }
   auto* signal = new Signal;

@@ -75,6 +75,12 @@ std::string explain(actor::Refusal refusal, std::string_view target, const actor
 /// None when it was granted.
 std::optional<actor::Refusal> refusal_of(actor::Reservation reservation);
 
+// What goes to an end outside leaves like all effects: after the events that caused it are sealed.
+void tell_answer(actor::ShardServices& shard, std::shared_ptr<actor::ExternalEnd> end, Result<Payload> answer);
+void tell_message(actor::ShardServices& shard, std::shared_ptr<actor::ExternalEnd> end, const ChannelId& channel,
+                  Payload message);
+void tell_closed(actor::ShardServices& shard, std::shared_ptr<actor::ExternalEnd> end, const ChannelId& channel);
+
 /// Answers a request, or the opening of a channel that was not accepted, on any shard.
 void answer(actor::ShardServices& shard, const actor::ReplyTo& reply_to, Payload answer);
 void answer_with_error(actor::ShardServices& shard, const actor::ReplyTo& reply_to, ErrorCode code, std::string error);

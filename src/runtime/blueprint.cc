@@ -112,6 +112,13 @@ Result<void> bind_exports(actor::ActorSpec& spec, const engine::Component& compo
   }
   for (const engine::FunctionType& function : component.exports())
     spec.functions.exports.push_back(full_name(function));
+  const bool callable =
+      std::ranges::any_of(spec.exports, [](std::uint32_t index) { return index != actor::ActorSpec::kNotExported; });
+  if (!callable) {
+    return fail(ErrorCode::kInvalidComponent,
+                "the component exports no function that Theater calls, such as theater:simple/actor.init: it was built "
+                "for another world, or cut");
+  }
   return {};
 }
 

@@ -17,7 +17,8 @@ class Faults : public RuntimeTest {
     good = spawn("good", "guests/echo");
   }
   void TearDown() override {
-    EXPECT_EQ(ask_text(good, "still there?"), "still there?");
+    // Its mailbox may be full of what a test sent it.
+    wait_until([&] { return ask_text(good, "still there?") == "still there?"; });
     RuntimeTest::TearDown();
   }
   /// The actor failed at this message; in words, how.
@@ -192,7 +193,8 @@ TEST_F(Faults, a_million_messages_in_one_turn_fill_one_mailbox_and_no_more) {
 }
 
 TEST_F(Faults, many_channels_opened_and_closed_leave_nothing_behind) {
-  const ActorId id = spawn("opener", "guests/opens_channels", "[limits]\nchannels_max = 10\nturn_timeout_ms = 60000\n");
+  const ActorId id = spawn("opener", "guests/opens_channels",
+                           "[limits]\nchannels_max = 10\nmailbox_messages = 200000\nturn_timeout_ms = 60000\n");
   // 100,000 in all, in turns that each fit their fuel.
   for (int i = 0; i < 10; ++i) EXPECT_EQ(send_and_ask(id, "good 10000 close"), "10000 0") << i;
   EXPECT_EQ(send_and_ask(id, "good 20 keep"), "10 10");
@@ -218,8 +220,9 @@ TEST_F(Faults, everything_is_accounted_for_after_a_shutdown_under_load) {
   const ActorId a = spawn("flood1", "guests/sends_a_million", "[limits]\nturn_timeout_ms = 60000\n");
   const ActorId b = spawn("flood2", "guests/sends_a_million", "[limits]\nturn_timeout_ms = 60000\n");
   for (int i = 0; i < 20; ++i) {
-    send(a, "flood2 1000");
-    send(b, "good 1000");
+    // Some are refused, which counts as well.
+    (void)router.send(a, as_bytes("flood2 1000"));
+    (void)router.send(b, as_bytes("good 1000"));
   }
   EXPECT_TRUE(runtime->stop(b));
   // TearDown asks the good one, ends the rest and adds up.
