@@ -103,8 +103,8 @@ T must(Result<T> result) {
 }
 
 const Engine& engine(bool copy_on_write = false) {
-  static const auto plain = must(Engine::create({.fuel = true}));
-  static const auto mapped = must(Engine::create({.memory_copy_on_write = true, .fuel = true}));
+  static const auto plain = must(Engine::create({}));
+  static const auto mapped = must(Engine::create({.instances = 1000, .stacks = 0, .memory_copy_on_write = true}));
   return copy_on_write ? *mapped : *plain;
 }
 
@@ -205,10 +205,12 @@ void live_instances(benchmark::State& state) {
   args.fuel = UINT64_MAX;
   args.deadline_ticks = UINT64_MAX;
   for (auto _ : state) {
+    state.PauseTiming();
     std::vector<Instance> instances;
     instances.reserve(count);
     const std::uint64_t before = resident_bytes();
     const std::uint64_t maps_before = mappings();
+    state.ResumeTiming();
     for (std::size_t i = 0; i < count; ++i) {
       instances.push_back(must(Instance::create(component, {}, nullptr)));
       THEATER_CHECK((*instances.back().call(args))->status == TE_CALL_RETURNED);
