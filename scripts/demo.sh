@@ -68,7 +68,7 @@ show "$scratch/counter" run manifest.toml --chains . --send counter=3 --send cou
 mv "$scratch"/counter/*.chain "$scratch/counter/counter.chain"
 show "$scratch/counter" verify counter.chain
 
-title "A falsified chain" "In a copy somebody makes the actor say \"the sum is 9\". Events are sealed turn by turn; the turn that was changed is named."
+title "A falsified chain" "In a copy somebody makes the actor say \"the sum is 9\". Events are sealed in links; the changed link is named by its first event."
 sed 's/the sum is 7/the sum is 9/' "$scratch/counter/counter.chain" >"$scratch/counter/falsified.chain"
 if cmp -s "$scratch/counter/counter.chain" "$scratch/counter/falsified.chain"; then
   echo "demo: the copy was not changed" >&2

@@ -36,7 +36,7 @@ struct RunOptions {
   bool events = false;
 };
 
-/// NAME=TEXT; TEXT may be @FILE.
+/// NAME=TEXT.
 Result<Message> parse_message(const std::string& text) {
   const auto equals = text.find('=');
   if (equals == std::string::npos || equals == 0) {
