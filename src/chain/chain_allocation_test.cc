@@ -11,6 +11,9 @@ namespace {
 std::atomic<std::size_t> allocation_count{0};
 }
 
+// g++ 12 takes the pair of replaced operators apart when it inlines only one of them.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
+
 void* operator new(std::size_t bytes) {
   allocation_count.fetch_add(1, std::memory_order_relaxed);
   if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
