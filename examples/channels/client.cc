@@ -26,9 +26,11 @@ struct Client : theater::Actor {
   Status on_channel_message(View, View message) {
     theater::log("got ", message);
     if (!message.number() || --left > 0) return theater::ok();
-    if (Status closed = theater::close_channel(channel); !closed) return closed;
-    return theater::shutdown();
+    return theater::close_channel(channel);
   }
+
+  /// Both sides are told, the one that closed it as well.
+  Status on_channel_close(View) { return theater::shutdown(); }
 };
 
 template struct theater::Component<Client>;
