@@ -114,7 +114,7 @@ typedef struct {
 } te_host_reply;
 
 /// Called on the thread that called te_instance_*; `params` is valid during the callback only, its body may lie in
-/// guest memory. The callback must not call te_instance_* of the same instance. TE_HOST_PENDING is allowed only for
+/// guest memory. The callback must not call te_instance_* of the same instance, nor throw. TE_HOST_PENDING is allowed only for
 /// imports bound with TE_IMPORT_SUSPENDS and not during instantiation: there it becomes a trap.
 typedef te_host_status (*te_host_fn)(void *host_context, uint32_t import_index, te_value params,
                                      te_host_reply *reply);

@@ -64,9 +64,12 @@ pub struct TrapReport {
 
 impl TrapReport {
     pub fn of(error: &wasmtime::Error) -> TrapReport {
+        let code = trap_code(error);
+        // wasmtime's own words for this speak of its accounting.
+        let plain = code == TeTrap::ValueTooLarge && !error.is::<ValueTooLarge>();
         TrapReport {
-            code: trap_code(error),
-            message: describe(error),
+            code,
+            message: if plain { "a value from the guest is over its limit in bytes".into() } else { describe(error) },
             backtrace: error.downcast_ref::<WasmBacktrace>().map(backtrace_lines).unwrap_or_default(),
         }
     }
