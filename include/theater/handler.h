@@ -42,8 +42,8 @@ enum class HostStatus : std::uint8_t {
   kTrap,     ///< the guest is to be ended: it broke the interface's rules in a way that no error value can express
 };
 
-/// Brings the result of a suspended host call, from any thread. Used once; completing a call that is over already does
-/// nothing.
+/// Brings the result of a suspended host call, from any thread, while the runtime lives. Used once; completing a call
+/// that is over already does nothing.
 class Completion {
  public:
   /// `result` are the canonical bytes of the function's result.
@@ -78,7 +78,7 @@ class ActorContext {
 };
 
 /// Queues turns of one actor: calls of the exported functions that its handler listed. From any thread, for as long as
-/// one likes.
+/// the runtime lives.
 class Poster {
  public:
   /// Calls the function with this place in Handler::exports(), with these parameters (canonical bytes of the tuple).

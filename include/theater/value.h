@@ -36,7 +36,10 @@ class ValueWriter {
   }
   /// s16, s32 and s64.
   void signed_integer(std::int64_t value);
+  void f32(float value);
   void f64(double value);
+  /// char: a Unicode scalar value, as UTF-8.
+  void character(char32_t value);
   void string(std::string_view text) { bytes(as_bytes(text)); }
   /// list<u8>.
   void bytes(ByteView content) {
@@ -75,7 +78,10 @@ class ValueReader {
   /// At most `max`; a larger or overlong number is malformed.
   std::uint64_t unsigned_integer(std::uint64_t max = UINT64_MAX);
   std::int64_t signed_integer();
+  float f32();
   double f64();
+  /// char.
+  char32_t character();
   /// Borrowed, and checked to be UTF-8.
   std::string_view string();
   /// list<u8>, borrowed. Never copies: the content lies wholly in the head, or is the body.

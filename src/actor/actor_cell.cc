@@ -190,6 +190,7 @@ void ActorCell::run() {
     return;
   }
   seal_link();
+  announce_start();
   services_.flush_outbox();
   if (ready()) services_.shard.schedule(*this);
 }
@@ -297,7 +298,7 @@ void ActorCell::finish_turn(const TurnResult& result) {
     if (result.status == TE_CALL_RETURNED) {
       phase_ = ActorPhase::kRunning;
       was_running_ = true;
-      services_.observer.actor_started(*this);
+      start_to_announce_ = true;
     }
   } else if (message->kind != MessageKind::kPosted && hooks_ != nullptr) {
     hooks_->turn_ended(*message, result);
@@ -309,6 +310,12 @@ void ActorCell::finish_turn(const TurnResult& result) {
 // Host calls ----------------------------------------------------------------------------------------------------------
 
 te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params, te_host_reply* reply) {
+  if (handlers_.empty()) {
+    // A start function, e.g. of a C++ global object: there is no turn yet that the call could belong to.
+    static constexpr std::string_view kTooEarly = "host functions cannot be called while the instance is being made";
+    reply->value = {.head = to_engine(as_bytes(kTooEarly)), .body = {}};
+    return TE_HOST_TRAP;
+  }
   make_room_in_link();
   const ActorSpec::ImportBinding binding = spec_->imports[import_index];
   const ValueView view = {.head = from_engine(params.head), .body = from_engine(params.body)};
@@ -399,8 +406,15 @@ void ActorCell::end(StopReason reason, std::string_view message) {
   finish_end();
 }
 
+void ActorCell::announce_start() {
+  if (!start_to_announce_) return;
+  start_to_announce_ = false;
+  services_.observer.actor_started(*this);
+}
+
 void ActorCell::finish_end() {
   seal_link();
+  announce_start();
   if (deadline_) services_.shard.timers().disarm(*deadline_);
   services_.gates.close(address_);
   if (current_ != nullptr) {

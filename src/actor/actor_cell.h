@@ -168,6 +168,8 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   void record_started();
   void record_stopped();
   void mark_ended(StopReason reason, std::string message);
+  /// Like every effect, the news of the start leaves after the events are sealed.
+  void announce_start();
   void finish_end();
 
   // Touched by every message, together.
@@ -185,6 +187,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   bool stop_requested_ = false;
   bool in_activation_ = false;
   bool was_running_ = false;
+  bool start_to_announce_ = false;
   ActorPhase phase_ = ActorPhase::kStarting;
   StopReason end_reason_{};
   /// Counts host calls that suspend, so that a late answer is told from the one waited for.

@@ -14,6 +14,7 @@ using actor::Reservation;
 
 void Completion::complete(Bytes result) const {
   auto* gate = static_cast<MailboxGate*>(gate_);
+  if (!gate->is(generation_)) return;
   auto* signal = new actor::Signal;
   signal->kind = actor::SignalKind::kComplete;
   signal->target = {.gate = gate, .generation = generation_};

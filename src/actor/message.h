@@ -194,6 +194,7 @@ enum class SignalKind : std::uint8_t {
   kResponse,  ///< the answer to a request
   kChannelAccepted,
   kChannelRefused,
+  kChannelGone,  ///< closed by its other end, for an actor that exports no function to be told by
   kStop,
 };
 

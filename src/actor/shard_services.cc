@@ -26,7 +26,7 @@ void ShardServices::drop(Message* message, Undelivered reason) {
                             .reason = reason,
                             .sender = message->sender,
                             .receiver = message->target_id,
-                            .bytes = message->params().size()});
+                            .bytes = message->reserved_bytes});
   }
   if (undelivered_handler != nullptr) undelivered_handler->undelivered(*this, *message, reason);
   recycle(message);

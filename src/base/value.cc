@@ -1,5 +1,6 @@
 #include "theater/value.h"
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -7,6 +8,7 @@ namespace theater {
 namespace {
 
 constexpr std::uint64_t kCanonicalNan = 0x7ff8000000000000ull;
+constexpr std::uint32_t kCanonicalNan32 = 0x7fc00000u;
 
 }  // namespace
 
@@ -27,6 +29,28 @@ void ValueWriter::f64(double value) {
   // One NaN only, so that equal values have equal bytes.
   const std::uint64_t bits = value != value ? kCanonicalNan : std::bit_cast<std::uint64_t>(value);
   for (int i = 0; i < 8; ++i) out_.push_back(static_cast<std::uint8_t>(bits >> (8 * i)));
+}
+
+void ValueWriter::f32(float value) {
+  const std::uint32_t bits = value != value ? kCanonicalNan32 : std::bit_cast<std::uint32_t>(value);
+  for (int i = 0; i < 4; ++i) out_.push_back(static_cast<std::uint8_t>(bits >> (8 * i)));
+}
+
+void ValueWriter::character(char32_t value) {
+  const auto put = [&](unsigned byte) { out_.push_back(static_cast<std::uint8_t>(byte)); };
+  if (value < 0x80) return put(value);
+  const auto tail = [&](unsigned shift) { put(0x80u | ((value >> shift) & 0x3fu)); };
+  if (value < 0x800) {
+    put(0xc0u | (value >> 6));
+  } else if (value < 0x10000) {
+    put(0xe0u | (value >> 12));
+    tail(6);
+  } else {
+    put(0xf0u | (value >> 18));
+    tail(12);
+    tail(6);
+  }
+  tail(0);
 }
 
 std::uint8_t ValueReader::u8() {
@@ -94,6 +118,28 @@ double ValueReader::f64() {
   // One NaN only, as the writer writes it.
   if (value != value && bits != kCanonicalNan) ok_ = false;
   return ok_ ? value : 0;
+}
+
+float ValueReader::f32() {
+  std::uint32_t bits = 0;
+  for (int i = 0; i < 4; ++i) bits |= static_cast<std::uint32_t>(u8()) << (8 * i);
+  const float value = std::bit_cast<float>(bits);
+  if (value != value && bits != kCanonicalNan32) ok_ = false;
+  return ok_ ? value : 0;
+}
+
+char32_t ValueReader::character() {
+  const std::uint8_t first = u8();
+  const std::size_t more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+  std::array<std::uint8_t, 4> bytes = {first};
+  for (std::size_t i = 1; i <= more; ++i) bytes[i] = u8();
+  if (!ok_ || !is_utf8(ByteView(bytes).first(more + 1))) {
+    ok_ = false;
+    return 0;
+  }
+  char32_t value = more == 0 ? first : first & (0x3fu >> more);
+  for (std::size_t i = 1; i <= more; ++i) value = value << 6 | (bytes[i] & 0x3fu);
+  return value;
 }
 
 std::string_view ValueReader::string() {

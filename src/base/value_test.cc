@@ -125,6 +125,22 @@ TEST(Value, every_nan_has_the_same_bytes) {
   EXPECT_EQ(one, other);
 }
 
+TEST(Value, characters_and_floats_read_back) {
+  for (const char32_t value : {0x0, 0x61, 0x7f, 0x80, 0x7ff, 0x800, 0xffff, 0x10000, 0x10ffff}) {
+    Bytes bytes;
+    ValueWriter(bytes).character(value);
+    ValueWriter(bytes).f32(1.5F);
+    ValueReader reader(bytes);
+    EXPECT_EQ(reader.character(), value);
+    EXPECT_EQ(reader.f32(), 1.5F);
+    EXPECT_TRUE(reader.done());
+  }
+  const Bytes surrogate = {0xed, 0xa0, 0x80};
+  ValueReader reader(surrogate);
+  reader.character();
+  EXPECT_FALSE(reader.ok());
+}
+
 TEST(Value, a_failed_reader_stays_failed_and_returns_nothing) {
   const Bytes bytes = {2, 1, 1};
   ValueReader reader(bytes);

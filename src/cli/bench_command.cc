@@ -83,7 +83,7 @@ class Bench {
     options.shards = options_.shards;
     options.record = options_.record == "on";
     options.actors_max = std::max(options_.actors + 1, 64u);
-    if (context_.verbose) options.log = [this](std::string_view line) { context_.output.error_line(line); };
+    if (context_.verbose) options.log = [this](std::string_view line) { context_.log.info(line); };
     auto runtime = Runtime::start(std::move(options), builtin_handlers(router_), router_);
     if (!runtime) return fail(std::move(runtime.error()));
     runtime_ = std::move(*runtime);

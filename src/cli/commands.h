@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 
+#include "base/log.h"
 #include "cli/output.h"
 
 namespace theater::cli {
@@ -10,6 +11,8 @@ namespace theater::cli {
 /// What every command is given.
 struct Context {
   Output& output;
+  /// What the runtime has to say to an operator; shown with --verbose.
+  Log& log;
   /// Global --json: machine-readable output.
   bool json = false;
   /// Global --verbose.

@@ -6,12 +6,14 @@
 int main(int argc, char** argv) {
   using namespace theater::cli;
   Output output(Output::wants_colors());
-  Context context{.output = output};
+  const auto log = theater::make_stderr_log(theater::LogLevel::kInfo);
+  Context context{.output = output, .log = *log};
   CLI::App app("Runs programs as actors in WebAssembly sandboxes and keeps a verifiable record of each.", "theater");
   app.set_version_flag("--version", version_text());
   app.add_flag("--json", context.json, "Machine-readable output");
   app.add_flag("-v,--verbose", context.verbose, "Say more about what is done");
   app.require_subcommand(1);
+  app.fallthrough();
   app.footer("Exit codes: 0 done; 1 something failed, or the command line was wrong; 130 interrupted.");
   add_run_command(app, context);
   add_build_command(app, context);

@@ -189,8 +189,7 @@ class Run {
     options.code_cache = code_cache_directory();
     options.chains_directory = options_.chains.empty() ? chains_directory() : std::filesystem::path(options_.chains);
     options.listener = &narrator_;
-    if (context_.verbose)
-      options.log = [this](std::string_view line) { context_.output.error_line(context_.output.dim(line)); };
+    if (context_.verbose) options.log = [this](std::string_view line) { context_.log.info(line); };
     auto started = Runtime::start(std::move(options), builtin_handlers(router_), router_);
     if (!started) return fail(std::move(started.error()));
     runtime_ = std::move(*started);

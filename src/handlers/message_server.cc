@@ -225,6 +225,16 @@ void MessageServer::request_ended(Message& message, const TurnResult& result) {
               " twice or after cancelling it; the first one counts");
     return;
   }
+  if (content.size() > cell_.spec().manifest.limits.message_max_bytes) {
+    const std::string error =
+        "the answer has " + std::to_string(content.size()) +
+        " bytes, over limits.message_max_bytes = " + std::to_string(cell_.spec().manifest.limits.message_max_bytes);
+    cell_.log(error);
+    answer_with_error(services_, entry->second.reply_to, ErrorCode::kTooLarge,
+                      cell_.name() + " could not answer: " + error);
+    outstanding_.erase(entry);
+    return;
+  }
   answer(services_, entry->second.reply_to, Payload::copy(content));
   outstanding_.erase(entry);
 }
@@ -442,9 +452,15 @@ void MessageServer::send_close(const ChannelId& id, const Channel& channel) {
     router::tell_closed(services_, channel.external, id);
     return;
   }
-  if (channel.peer.gate->reserve_always(channel.peer.generation, MessageKind::kChannelClose, 0) !=
-      Reservation::kGranted)
-    return;
+  const auto reservation = channel.peer.gate->reserve_always(channel.peer.generation, MessageKind::kChannelClose, 0);
+  if (reservation == Reservation::kNotAccepted) {
+    auto* signal = new Signal;
+    signal->kind = SignalKind::kChannelGone;
+    signal->target = channel.peer;
+    signal->channel = id;
+    services_.send(channel.peer.gate->shard(), *signal);
+  }
+  if (reservation != Reservation::kGranted) return;
   services_.accounting.sent();
   Message* message = make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelClose,
                                   cell_.current_sequence(), 0);
@@ -535,6 +551,10 @@ void MessageServer::turn_ended(Message& message, const TurnResult& result) {
 }
 
 void MessageServer::signal(Signal& signal) {
+  if (signal.kind == SignalKind::kChannelGone) {
+    channels_.erase(signal.channel);
+    return;
+  }
   if (signal.kind != SignalKind::kResponse) return channel_answered(signal);
   if (!cell_.waits_for_call(signal.call_number)) return;
   // The opening of a channel that never reached its target's turn is answered like a request.

@@ -1,5 +1,7 @@
 #include "router/router_core.h"
 
+#include <atomic>
+
 #include "base/limits.h"
 
 namespace theater::router {
@@ -62,48 +64,20 @@ class ExternalRequest final : public ExternalEnd,
   std::shared_ptr<ExternalRequest> while_armed_;
 };
 
-/// Puts a request and its deadline into the same shard together.
-class RequestArrival final : public sched::Delivery {
+/// Puts what opens something into its shard together with its deadline.
+template <class End>
+class Arrival final : public sched::Delivery {
  public:
-  RequestArrival(Message* message, std::shared_ptr<ExternalRequest> request)
-      : message_(message), request_(std::move(request)) {}
+  Arrival(Message* message, std::shared_ptr<End> end) : message_(message), end_(std::move(end)) {}
   void deliver() override {
-    request_->arm();
+    const std::unique_ptr<Arrival> self(this);
+    end_->arm();
     message_->deliver();
-    delete this;
   }
 
  private:
   Message* message_;
-  std::shared_ptr<ExternalRequest> request_;
-};
-
-/// The outer end of a channel. On the actor's shard.
-class ExternalChannelEnd final : public ExternalEnd {
- public:
-  ExternalChannelEnd(RouterCore& router, const ChannelId& channel, std::shared_ptr<ChannelListener> listener)
-      : router_(router), channel_(channel), listener_(std::move(listener)) {}
-
-  void answered(Result<Payload> answer) override {
-    if (answer) {
-      listener_->opened(channel_);
-      return;
-    }
-    router_.forget_channel(channel_);
-    listener_->refused(answer.error());
-  }
-  void channel_message(const ChannelId& channel, const Payload& message) override {
-    listener_->message(channel, message.view());
-  }
-  void channel_closed(const ChannelId& channel) override {
-    router_.forget_channel(channel);
-    listener_->closed(channel);
-  }
-
- private:
-  RouterCore& router_;
-  const ChannelId channel_;
-  const std::shared_ptr<ChannelListener> listener_;
+  std::shared_ptr<End> end_;
 };
 
 /// What an end outside is told, on its way through the outbox.
@@ -139,6 +113,66 @@ Bytes id_prefix(const Id& id) {
 }
 
 }  // namespace
+
+/// The outer end of a channel. On the actor's shard, but for silence().
+class ExternalChannelEnd final : public ExternalEnd,
+                                 public sched::Timer,
+                                 public std::enable_shared_from_this<ExternalChannelEnd> {
+ public:
+  ExternalChannelEnd(RouterCore& router, const ActorAddress& actor, const ActorId& actor_id, const ChannelId& channel,
+                     std::shared_ptr<ChannelListener> listener)
+      : router_(router), actor_(actor), actor_id_(actor_id), channel_(channel), listener_(std::move(listener)) {}
+
+  /// Starts the deadline of the opening.
+  void arm() {
+    sched::Shard& shard = actor_.gate->shard();
+    while_armed_ = shared_from_this();
+    shard.timers().arm(*this, shard.clock().monotonic_ns() + limits::kRequestTimeoutMs * kNsPerMs);
+  }
+  void expired() override {
+    const auto self = std::exchange(while_armed_, nullptr);
+    given_up_ = true;
+    router_.forget_channel(channel_);
+    if (!silent_) {
+      listener_->refused(Error(ErrorCode::kTimeout, to_string(actor_id_) +
+                                                        " neither accepted nor refused the channel within " +
+                                                        std::to_string(limits::kRequestTimeoutMs) + " ms"));
+    }
+  }
+  /// Any thread: the client closed the channel and wants to hear no more.
+  void silence() { silent_ = true; }
+
+  void answered(Result<Payload> answer) override {
+    const auto self = std::exchange(while_armed_, nullptr);
+    if (armed()) actor_.gate->shard().timers().disarm(*this);
+    if (answer && given_up_) {
+      // Accepted too late: the actor is told that nobody is there.
+      router_.close_to(channel_, actor_, actor_id_);
+    } else if (answer && !silent_) {
+      listener_->opened(channel_);
+    } else if (!answer) {
+      router_.forget_channel(channel_);
+      if (!silent_ && !given_up_) listener_->refused(answer.error());
+    }
+  }
+  void channel_message(const ChannelId& channel, const Payload& message) override {
+    if (!silent_ && !given_up_) listener_->message(channel, message.view());
+  }
+  void channel_closed(const ChannelId& channel) override {
+    router_.forget_channel(channel);
+    if (!silent_ && !given_up_) listener_->closed(channel);
+  }
+
+ private:
+  RouterCore& router_;
+  const ActorAddress actor_;
+  const ActorId actor_id_;
+  const ChannelId channel_;
+  const std::shared_ptr<ChannelListener> listener_;
+  std::atomic<bool> silent_{false};
+  bool given_up_ = false;
+  std::shared_ptr<ExternalChannelEnd> while_armed_;
+};
 
 ErrorCode code_of(Refusal refusal) {
   switch (refusal) {
@@ -313,7 +347,7 @@ void RouterCore::request(const ActorId& target, ByteView message, std::uint64_t 
   request->expires_ns = shard.clock().monotonic_ns() + timeout_ms * kNsPerMs;
   const auto end = std::make_shared<ExternalRequest>(shard, timeout_ms, std::move(answer));
   request->reply_to.external = end;
-  shard.post(*new RequestArrival(request, end));
+  shard.post(*new Arrival<ExternalRequest>(request, end));
 }
 
 Result<ChannelId> RouterCore::open_channel(const ActorId& target, ByteView first_message,
@@ -321,14 +355,15 @@ Result<ChannelId> RouterCore::open_channel(const ActorId& target, ByteView first
   auto address = reserve_from_outside(target, MessageKind::kChannelOpen, first_message.size());
   if (!address) return fail(std::move(address.error()));
   const auto id = make_id<ChannelId>();
+  auto end = std::make_shared<ExternalChannelEnd>(*this, *address, target, id, std::move(listener));
   {
     const std::lock_guard lock(mutex_);
-    channels_[id] = {.actor = *address, .actor_id = target};
+    channels_[id] = {.actor = *address, .actor_id = target, .end = end};
   }
   Message* open = make_message(*address, target, MessageKind::kChannelOpen, id_prefix(id), first_message);
   open->id = id.bytes();
-  open->reply_to.external = std::make_shared<ExternalChannelEnd>(*this, id, std::move(listener));
-  address->gate->shard().post(*open);
+  open->reply_to.external = end;
+  address->gate->shard().post(*new Arrival<ExternalChannelEnd>(open, std::move(end)));
   return id;
 }
 
@@ -363,8 +398,21 @@ Result<void> RouterCore::close_channel(const ChannelId& channel) {
     to = found->second;
     channels_.erase(found);
   }
-  if (to.actor.gate->reserve_always(to.actor.generation, MessageKind::kChannelClose, 0) != Reservation::kGranted)
-    return {};
+  to.end->silence();
+  close_to(channel, to.actor, to.actor_id);
+  return {};
+}
+
+void RouterCore::close_to(const ChannelId& channel, const ActorAddress& actor, const ActorId& actor_id) {
+  const auto reservation = actor.gate->reserve_always(actor.generation, MessageKind::kChannelClose, 0);
+  if (reservation == Reservation::kNotAccepted) {
+    auto* signal = new Signal;
+    signal->kind = SignalKind::kChannelGone;
+    signal->target = actor;
+    signal->channel = channel;
+    actor.gate->shard().post(*signal);
+  }
+  if (reservation != Reservation::kGranted) return;
   {
     const std::lock_guard lock(mutex_);
     accounting_.sent();
@@ -372,12 +420,11 @@ Result<void> RouterCore::close_channel(const ChannelId& channel) {
   auto* close = new Message;
   close->kind = MessageKind::kChannelClose;
   close->slot = static_cast<std::uint16_t>(MessageKind::kChannelClose);
-  close->target = to.actor;
-  close->target_id = to.actor_id;
+  close->target = actor;
+  close->target_id = actor_id;
   close->id = channel.bytes();
   close->set_plain_params(id_prefix(channel));
-  to.actor.gate->shard().post(*close);
-  return {};
+  actor.gate->shard().post(*close);
 }
 
 void RouterCore::forget_channel(const ChannelId& channel) {

@@ -14,6 +14,8 @@
 
 namespace theater::router {
 
+class ExternalChannelEnd;
+
 /// What the router is for those inside: the messaging handler's side of it. Any thread unless it says otherwise.
 class RouterCore final : public actor::UndeliveredHandler {
  public:
@@ -39,6 +41,8 @@ class RouterCore final : public actor::UndeliveredHandler {
   Result<void> close_channel(const ChannelId& channel);
   /// The external end of this channel is gone.
   void forget_channel(const ChannelId& channel);
+  /// Tells the actor that the external end is closed.
+  void close_to(const ChannelId& channel, const actor::ActorAddress& actor, const ActorId& actor_id);
 
   actor::Totals totals() const;
   std::vector<actor::DeadLetter> dead_letters() const;
@@ -47,6 +51,7 @@ class RouterCore final : public actor::UndeliveredHandler {
   struct ExternalChannel {
     actor::ActorAddress actor;
     ActorId actor_id;
+    std::shared_ptr<ExternalChannelEnd> end;
   };
 
   Result<actor::ActorAddress> reserve_from_outside(const ActorId& target, actor::MessageKind kind, std::uint64_t bytes);

@@ -211,6 +211,8 @@ void RuntimeCore::actor_started(const ActorId& id) {
 }
 
 void RuntimeCore::actor_ended(const ActorInfo& info) {
+  // Its name, if it had one; whatever handlers it had.
+  router_.core().directory().remove(info.id);
   const std::lock_guard lock(actors_mutex_);
   Entry& entry = actors_.at(info.id);
   entry.status = info.status;

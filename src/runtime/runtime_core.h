@@ -93,14 +93,15 @@ class RuntimeCore {
   Result<std::shared_ptr<const engine::LinkedComponent>> link(ByteView component);
   void post(std::uint32_t shard, std::function<void(ShardRuntime&)> task) const;
 
+  // First, so that they go last: a handler's own threads may still hold addresses.
+  actor::GateTable gates_;
+  actor::WaitGraph waits_{gates_};
   const RuntimeOptions options_;
   const HandlerRegistry handlers_;
   MessageRouter& router_;
   SystemClock clock_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::CodeCache> code_cache_;
-  actor::GateTable gates_;
-  actor::WaitGraph waits_{gates_};
   Subscriptions subscriptions_;
   std::unique_ptr<sched::ThreadShardSet> shards_;
   std::vector<std::unique_ptr<ShardRuntime>> shard_runtimes_;

@@ -139,7 +139,7 @@ actor::ActorCell* ShardRuntime::find(const ActorId& id) {
 
 void ShardRuntime::stop(const ActorId& id, StopReason reason) {
   actor::ActorCell* cell = find(id);
-  if (cell != nullptr) cell->end(reason, reason == StopReason::kRuntimeEnded ? "the runtime ended" : "stopped");
+  if (cell != nullptr) cell->end(reason, "");
 }
 
 ActorInfo ShardRuntime::info(const actor::ActorCell& cell) const {

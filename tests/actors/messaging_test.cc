@@ -629,6 +629,35 @@ TEST_P(Channels, may_have_one_end_outside) {
   EXPECT_EQ(all_seen().back(), "server closed");
 }
 
+TEST_P(Channels, opened_from_outside_are_given_up_at_the_deadline_and_a_late_acceptance_is_closed) {
+  if (!world.simulated()) return;  // Half a minute of real time; the simulation jumps.
+  const ActorId slow = world.spawn("slow", Script()
+                                               .on(kHandleChannelOpen,
+                                                   [](ScriptContext& me, Received) -> Turn {
+                                                     co_await me.sleep(60'000);
+                                                     co_return accept("too late");
+                                                   })
+                                               .on(kHandleChannelClose, [this](ScriptContext&, Received) -> Turn {
+                                                 see("slow closed");
+                                                 co_return nothing();
+                                               }));
+  const auto end = std::make_shared<OuterEnd>([this](std::string what) { see(std::move(what)); });
+  ASSERT_TRUE(world.router().open_channel(slow, as_bytes("hello"), end));
+  world.run_until([&] { return count == 2; });
+  EXPECT_THAT(all_seen()[0], HasSubstr("neither accepted nor refused the channel within 30000 ms"));
+  EXPECT_EQ(all_seen()[1], "slow closed");
+}
+
+TEST_P(Channels, closed_by_the_outer_end_before_they_open_say_nothing_more) {
+  const ActorId server = world.spawn("server", acceptor("welcome"));
+  const auto end = std::make_shared<OuterEnd>([this](std::string what) { see(std::move(what)); });
+  const auto channel = world.router().open_channel(server, as_bytes("hello"), end);
+  ASSERT_TRUE(channel && world.router().close_channel(*channel));
+  world.run_until([&] { return std::ranges::count(all_seen(), "server closed") == 1; });
+  const bool heard_late = world.simulated() && std::ranges::count(all_seen(), "outside opened") > 0;
+  EXPECT_FALSE(heard_late);
+}
+
 TEST_P(Channels, with_one_end_outside_end_with_the_actor) {
   const ActorId server = world.spawn("server", acceptor());
   const auto channel = world.router().open_channel(

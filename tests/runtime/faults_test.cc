@@ -48,7 +48,7 @@ TEST_F(Faults, a_file_that_is_no_component_is_refused) {
 }
 
 TEST_F(Faults, a_truncated_component_is_refused) {
-  std::ifstream file(std::string(THEATER_COMPONENTS) + "/guests/echo.wasm", std::ios::binary);
+  std::ifstream file(components_folder() + "/guests/echo.wasm", std::ios::binary);
   const std::string whole((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   auto manifest = parse(manifest_text("x", "guests/echo"));
   const auto complete = runtime->prepare(*manifest, as_bytes(whole));
@@ -70,7 +70,7 @@ TEST_F(Faults, a_missing_file_is_an_error_that_names_it) {
 }
 
 TEST_F(Faults, an_interface_that_the_manifest_does_not_grant_is_an_error_with_the_lines_to_add) {
-  auto manifest = parse("name = \"x\"\ncomponent = \"" + std::string(THEATER_COMPONENTS) +
+  auto manifest = parse("name = \"x\"\ncomponent = \"" + components_folder() +
                         "/guests/sleeps.wasm\"\n[[handler]]\ntype = \"message-server\"\n");
   ASSERT_TRUE(manifest) << manifest.error().to_string();
   const auto blueprint = runtime->prepare(std::move(*manifest));
@@ -118,6 +118,12 @@ TEST_F(Faults, a_start_that_never_ends_is_stopped_by_fuel) {
   const auto in_init = try_spawn("b", "guests/loops_in_init", kLittleFuel);
   ASSERT_FALSE(in_init);
   EXPECT_THAT(in_init.error().to_string(), HasSubstr("limits.fuel_per_turn = 1000000"));
+}
+
+TEST_F(Faults, a_host_call_while_the_instance_is_made_fails_the_start) {
+  const auto id = try_spawn("early", "guests/logs_in_start");
+  ASSERT_FALSE(id);
+  EXPECT_THAT(id.error().to_string(), HasSubstr("host functions cannot be called while the instance is being made"));
 }
 
 TEST_F(Faults, a_handler_that_never_ends_is_stopped_by_time_or_fuel) {

@@ -16,7 +16,10 @@
 
 namespace theater::testing {
 
-/// A runtime with real components (THEATER_COMPONENTS), and what its actors logged.
+/// Where the build put the components.
+std::string components_folder();
+
+/// A runtime with real components components_folder(), and what its actors logged.
 class RuntimeTest : public ::testing::Test, public RuntimeListener {
  protected:
   void SetUp() override { start(RuntimeOptions()); }
@@ -42,8 +45,7 @@ class RuntimeTest : public ::testing::Test, public RuntimeListener {
 
   static std::string manifest_text(const std::string& name, const std::string& component,
                                    const std::string& more = "") {
-    return "name = \"" + name + "\"\nversion = \"1.0.0\"\ncomponent = \"" + std::string(THEATER_COMPONENTS) + "/" +
-           component +
+    return "name = \"" + name + "\"\nversion = \"1.0.0\"\ncomponent = \"" + components_folder() + "/" + component +
            ".wasm\"\n[[handler]]\ntype = \"message-server\"\n[[handler]]\ntype = \"runtime\"\n[[handler]]\ntype = "
            "\"timing\"\n" +
            more;

@@ -31,6 +31,19 @@ TEST_F(RuntimeApi, an_actor_is_reached_by_its_name_until_it_ends) {
   EXPECT_TRUE(try_spawn("counter", "counter"));
 }
 
+TEST_F(RuntimeApi, a_name_is_free_again_after_the_end_of_an_actor_without_messages) {
+  const std::string text = "name = \"quiet\"\ncomponent = \"" + components_folder() + "/guests/sdk_nothing.wasm\"\n";
+  for (int round = 0; round < 2; ++round) {
+    const auto blueprint = runtime->prepare(*parse(text));
+    ASSERT_TRUE(blueprint);
+    SpawnOptions options;
+    options.register_name = true;
+    const auto id = runtime->spawn(*blueprint, std::move(options));
+    ASSERT_TRUE(id) << id.error().to_string();
+    EXPECT_TRUE(runtime->stop(*id));
+  }
+}
+
 TEST_F(RuntimeApi, the_chain_names_each_event_and_verifies) {
   const ActorId id = spawn("counter", "counter");
   send(id, "5");
@@ -166,8 +179,7 @@ TEST_F(RuntimeApi, more_actors_than_allowed_are_refused) {
 }
 
 TEST_F(RuntimeApi, an_actor_without_the_messaging_handler_costs_the_router_nothing) {
-  auto manifest =
-      parse("name = \"quiet\"\ncomponent = \"" + std::string(THEATER_COMPONENTS) + "/guests/sdk_nothing.wasm\"\n");
+  auto manifest = parse("name = \"quiet\"\ncomponent = \"" + components_folder() + "/guests/sdk_nothing.wasm\"\n");
   ASSERT_TRUE(manifest) << manifest.error().to_string();
   auto blueprint = runtime->prepare(std::move(*manifest));
   ASSERT_TRUE(blueprint) << blueprint.error().to_string();
