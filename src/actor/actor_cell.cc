@@ -409,6 +409,9 @@ void ActorCell::end(StopReason reason, std::string_view message) {
 void ActorCell::announce_start() {
   if (!start_to_announce_) return;
   start_to_announce_ = false;
+  // Who waits for the start may count on it that what init sent comes before what is sent from now on.
+  services_.flush_outbox();
+  services_.shard.flush();
   services_.observer.actor_started(*this);
 }
 

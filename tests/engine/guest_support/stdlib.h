@@ -2,8 +2,8 @@
 #ifndef GUEST_STDLIB_H
 #define GUEST_STDLIB_H
 #include <stddef.h>
-void *malloc(size_t size);
-void *realloc(void *block, size_t size);
-void free(void *block);
+void* malloc(size_t size);
+void* realloc(void* block, size_t size);
+void free(void* block);
 _Noreturn void abort(void);
 #endif
