@@ -94,15 +94,19 @@ void RuntimeCore::shut_down() {
     actors_changed_.wait(lock, [&] { return living_ == 0; });
   }
   // Answers and dead letters that the last ends sent to other shards: each round trip through all shards brings them
-  // one hop further, and nothing is sent for what arrives at an actor that has ended but one answer.
-  for (int round = 0; round < 4; ++round) {
-    std::vector<std::future<void>> passed;
+  // one hop further, and nothing is sent for what arrives at an actor that has ended but one answer. Those that ended
+  // while they stood in a run queue leave it in these rounds as well.
+  constexpr int kRoundsMin = 4;
+  bool all_released = false;
+  for (int round = 0; round < kRoundsMin || !all_released; ++round) {
+    std::vector<std::future<bool>> passed;
     for (std::uint32_t i = 0; i < shards_->size(); ++i) {
-      auto promise = std::make_shared<std::promise<void>>();
+      auto promise = std::make_shared<std::promise<bool>>();
       passed.push_back(promise->get_future());
-      post(i, [promise](ShardRuntime&) { promise->set_value(); });
+      post(i, [promise](ShardRuntime& runtime) { promise->set_value(runtime.all_released()); });
     }
-    for (auto& future : passed) future.get();
+    all_released = true;
+    for (auto& future : passed) all_released &= future.get();
   }
   shards_->stop();
   ticker_.reset();

@@ -57,6 +57,8 @@ class ShardRuntime final : public actor::ActorObserver {
   /// What is kept of the chain of an actor that lives here, or lived.
   Result<ChainSnapshot> snapshot(const ActorId& id, std::uint64_t from_sequence);
   ActorInfo info(const actor::ActorCell& cell) const;
+  /// No cell is left, not even one that has ended and waits for its last turn in the run queue.
+  bool all_released() const { return residents_.empty(); }
 
   void actor_started(actor::ActorCell& cell) override;
   void actor_ended(actor::ActorCell& cell) override;

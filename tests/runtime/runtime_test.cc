@@ -145,6 +145,18 @@ TEST_F(RuntimeApi, many_actors_start_talk_and_end) {
   EXPECT_TRUE(runtime->wait_all(std::chrono::seconds(10)));
 }
 
+TEST_F(RuntimeApi, a_runtime_ends_while_many_actors_stand_in_its_queues) {
+  auto manifest = parse(manifest_text("bencher", "bencher"));
+  const auto blueprint = runtime->prepare(std::move(*manifest));
+  ASSERT_TRUE(blueprint);
+  std::vector<ActorId> ids;
+  for (int i = 0; i < 400; ++i) ids.push_back(runtime->spawn(*blueprint).value());
+  for (std::size_t i = 0; i < ids.size(); i += 2) send(ids[i], to_string(ids[i + 1]) + std::string(28, 'x'));
+  runtime->shut_down();
+  EXPECT_EQ(runtime->living(), 0u);
+  runtime.reset();
+}
+
 TEST_F(RuntimeApi, spawning_many_at_once_calls_back_for_each) {
   auto manifest = parse(manifest_text("counter", "counter"));
   const auto blueprint = runtime->prepare(std::move(*manifest));
