@@ -153,7 +153,10 @@ std::string function_name(const engine::FunctionType& function) {
 
 Result<void> describe(const std::string& component, BuiltComponent& built) {
   Result<std::unique_ptr<engine::Engine>> engine =
-      engine::Engine::create({.allocation = engine::Allocation::kOnDemand, .instances = 1});
+      engine::Engine::create({.allocation = engine::Allocation::kOnDemand,
+                              .instances = 1,
+                              // A component is small: starting threads would take longer than they save.
+                              .parallel_compilation = false});
   if (!engine) return fail(std::move(engine.error()));
   const auto compiled = engine::Component::compile(**engine, as_bytes(component));
   if (!compiled) return fail(compiled.error());
