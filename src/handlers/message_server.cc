@@ -76,7 +76,8 @@ HostStatus MessageServer::call(HostCall& call) {
 // Targets -------------------------------------------------------------------------------------------------------------
 
 const MessageServer::Target& MessageServer::find(std::string_view text) {
-  if (text == last_text_ && last_.address && last_.address.gate->is(last_.address.generation)) return last_;
+  const bool same = !text.empty() && text == std::string_view(last_text_.data(), last_text_size_);
+  if (same && last_.address && last_.address.gate->is(last_.address.generation)) return last_;
   Target target;
   if (const auto id = parse_id<ActorId>(text)) {
     target.id = *id;
@@ -84,7 +85,11 @@ const MessageServer::Target& MessageServer::find(std::string_view text) {
     target.id = *named;
   }
   if (!target.id.is_nil()) target.address = router_.directory().find(target.id);
-  last_text_.assign(text.substr(0, 256));
+  last_text_size_ = 0;
+  if (text.size() <= last_text_.size()) {
+    std::ranges::copy(text, last_text_.begin());
+    last_text_size_ = text.size();
+  }
   last_ = target;
   return last_;
 }

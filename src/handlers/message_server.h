@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -74,8 +75,10 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
   actor::ShardServices& services_;
   router::RouterCore& router_;
   const MessageServerPermissions permissions_;
-  /// The last target and the text it was called by: most actors write to the same one again and again.
-  std::string last_text_;
+  /// The last target and the text it was called by, if that is no longer than an id: most actors write to the same one
+  /// again and again. It lies in the object itself, since with many actors each further cache line costs.
+  std::array<char, kUuidTextLength> last_text_{};
+  std::size_t last_text_size_ = 0;
   Target last_;
   /// The host call that waits, to tell a request from the opening of a channel.
   ActorId waiting_for_id_;

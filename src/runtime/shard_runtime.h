@@ -46,7 +46,7 @@ class ShardRuntime final : public actor::ActorObserver {
  public:
   ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options, actor::GateTable& gates,
                actor::WaitGraph& waits);
-  ~ShardRuntime();
+  ~ShardRuntime() override;
 
   using Started = std::function<void(Result<ActorId>)>;
   /// Makes the actor and its instance; `started` is called when init has returned or the actor could not start.
