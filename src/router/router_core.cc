@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "base/limits.h"
+#include "sched/task.h"
 
 namespace theater::router {
 
@@ -78,19 +79,6 @@ class Arrival final : public sched::Delivery {
  private:
   Message* message_;
   std::shared_ptr<End> end_;
-};
-
-/// What an end outside is told, on its way through the outbox.
-class ExternalEffect final : public sched::Delivery {
- public:
-  explicit ExternalEffect(std::function<void()> tell) : tell_(std::move(tell)) {}
-  void deliver() override {
-    const std::unique_ptr<ExternalEffect> self(this);
-    tell_();
-  }
-
- private:
-  std::function<void()> tell_;
 };
 
 Message* make_message(const ActorAddress& address, const ActorId& target, MessageKind kind, ByteView prefix,
@@ -220,20 +208,20 @@ std::optional<Refusal> refusal_of(Reservation reservation) {
 }
 
 void tell_answer(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, Result<Payload> answer) {
-  shard.send(shard.shard, *new ExternalEffect([end = std::move(end), answer = std::move(answer)]() mutable {
+  shard.send(shard.shard, *new sched::Task([end = std::move(end), answer = std::move(answer)]() mutable {
                end->answered(std::move(answer));
              }));
 }
 
 void tell_message(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, const ChannelId& channel,
                   Payload message) {
-  shard.send(shard.shard, *new ExternalEffect([end = std::move(end), channel, message = std::move(message)] {
+  shard.send(shard.shard, *new sched::Task([end = std::move(end), channel, message = std::move(message)] {
                end->channel_message(channel, message);
              }));
 }
 
 void tell_closed(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, const ChannelId& channel) {
-  shard.send(shard.shard, *new ExternalEffect([end = std::move(end), channel] { end->channel_closed(channel); }));
+  shard.send(shard.shard, *new sched::Task([end = std::move(end), channel] { end->channel_closed(channel); }));
 }
 
 void answer(actor::ShardServices& shard, const actor::ReplyTo& reply_to, Payload content) {

@@ -8,25 +8,9 @@
 #include "runtime/blueprint.h"
 #include "runtime/read_file.h"
 #include "runtime/wasm_guest.h"
+#include "sched/task.h"
 
 namespace theater::runtime {
-namespace {
-
-/// A task for a shard.
-class Task final : public sched::Delivery {
- public:
-  explicit Task(std::function<void()> function) : function_(std::move(function)) {}
-  void deliver() override {
-    const std::unique_ptr<Task> self(this);
-    function_();
-  }
-
- private:
-  std::function<void()> function_;
-};
-
-}  // namespace
-
 EpochTicker::EpochTicker(const engine::Engine& engine)
     : thread_([this, &engine] {
         std::unique_lock lock(mutex_);
@@ -76,7 +60,7 @@ Result<void> RuntimeCore::start() {
 
 void RuntimeCore::post(std::uint32_t shard, std::function<void(ShardRuntime&)> task) const {
   ShardRuntime& runtime = *shard_runtimes_[shard];
-  runtime.shard().post(*new Task([&runtime, task = std::move(task)] { task(runtime); }));
+  runtime.shard().post(*new sched::Task([&runtime, task = std::move(task)] { task(runtime); }));
 }
 
 void RuntimeCore::shut_down() {

@@ -5,24 +5,12 @@
 #include <latch>
 
 #include "sched/shard_set.h"
+#include "sched/task.h"
 
 namespace theater::sched {
 namespace {
 
-/// A delivery that calls a function and goes.
-class Call final : public Delivery {
- public:
-  explicit Call(std::function<void()> function) : function_(std::move(function)) {}
-  void deliver() override {
-    function_();
-    delete this;
-  }
-
- private:
-  std::function<void()> function_;
-};
-
-void post(Shard& shard, std::function<void()> function) { shard.post(*new Call(std::move(function))); }
+void post(Shard& shard, std::function<void()> function) { shard.post(*new Task(std::move(function))); }
 
 /// Runs the same test on real threads and on simulations with several seeds.
 class Driver {
@@ -92,7 +80,7 @@ TEST_P(Shards, keep_the_order_between_two_shards) {
   for (int round = 0; round < 100; ++round) {
     post(from, [&, round] {
       for (int i = 0; i < 10; ++i) {
-        from.send(to, *new Call([&, value = round * 10 + i] {
+        from.send(to, *new Task([&, value = round * 10 + i] {
                     seen.push_back(value);
                     ++count;
                   }));

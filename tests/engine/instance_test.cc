@@ -22,9 +22,7 @@ std::uint64_t number(te_bytes bytes) {
 /// Everything holds on every path: typed, dynamic, and each on a stack of its own.
 class EveryPath : public testing::TestWithParam<Options> {
  protected:
-  void SetUp() override {
-    if (!have_clang()) GTEST_SKIP() << "no clang that makes WebAssembly";
-  }
+  void SetUp() override { ASSERT_TRUE(have_clang()) << "no clang that makes WebAssembly"; }
   std::unique_ptr<TestGuest> make(TestHost::Answer answer = {}) { return guest(GetParam(), std::move(answer)); }
 };
 
@@ -300,9 +298,7 @@ TEST_P(EveryPath, parameters_may_be_cut_anywhere_into_head_and_body) {
 
 class Suspending : public testing::TestWithParam<std::uint32_t> {
  protected:
-  void SetUp() override {
-    if (!have_clang()) GTEST_SKIP() << "no clang that makes WebAssembly";
-  }
+  void SetUp() override { ASSERT_TRUE(have_clang()) << "no clang that makes WebAssembly"; }
   std::unique_ptr<TestGuest> make() {
     return guest({.import_flags = TE_IMPORT_SUSPENDS | GetParam(), .link_flags = 0, .limits = {}},
                  [](std::string_view, ByteView, Bytes&) { return TE_HOST_PENDING; });
@@ -380,14 +376,14 @@ TEST_P(Suspending, a_deadline_counts_from_the_resumption) {
 }
 
 TEST(Instance, pending_is_refused_for_an_import_that_is_not_bound_so) {
-  if (!have_clang()) GTEST_SKIP();
+  ASSERT_TRUE(have_clang());
   auto g = guest({}, [](std::string_view, ByteView, Bytes&) { return TE_HOST_PENDING; });
   const Outcome& outcome = g->send("q");
   EXPECT_EQ(outcome.trap, TE_TRAP_HOST);
 }
 
 TEST(Instance, a_host_callback_cannot_enter_its_own_instance) {
-  if (!have_clang()) GTEST_SKIP();
+  ASSERT_TRUE(have_clang());
   std::unique_ptr<TestGuest> g;
   g = guest({}, [&](std::string_view, ByteView, Bytes& reply) {
     te_call_args args{};
@@ -400,7 +396,7 @@ TEST(Instance, a_host_callback_cannot_enter_its_own_instance) {
 }
 
 TEST(Instance, a_full_pool_is_an_error_and_a_freed_slot_is_used_again) {
-  if (!have_clang()) GTEST_SKIP();
+  ASSERT_TRUE(have_clang());
   const auto engine = must(Engine::create({.allocation = Allocation::kPooling, .instances = 2}));
   auto first = must(TestGuest::create(*engine, misbehaving_guest(), {}));
   auto second = must(TestGuest::create(*engine, misbehaving_guest(), {}));
@@ -412,7 +408,7 @@ TEST(Instance, a_full_pool_is_an_error_and_a_freed_slot_is_used_again) {
 }
 
 TEST(Instance, a_slot_used_again_shows_nothing_of_its_last_user) {
-  if (!have_clang()) GTEST_SKIP();
+  ASSERT_TRUE(have_clang());
   const auto engine = must(Engine::create({.allocation = Allocation::kPooling, .instances = 1}));
   for (int i = 0; i < 3; ++i) {
     auto g = must(TestGuest::create(*engine, misbehaving_guest(), {}));
@@ -423,7 +419,7 @@ TEST(Instance, a_slot_used_again_shows_nothing_of_its_last_user) {
 }
 
 TEST(Instance, on_demand_allocation_runs_as_well) {
-  if (!have_clang()) GTEST_SKIP();
+  ASSERT_TRUE(have_clang());
   const auto engine = must(Engine::create({.allocation = Allocation::kOnDemand}));
   EXPECT_FALSE(engine->pooling());
   auto g = must(TestGuest::create(*engine, misbehaving_guest(), {}));

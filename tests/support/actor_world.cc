@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "chain/verify.h"
 #include "router/router_core.h"
+#include "sched/task.h"
 
 namespace theater::testing {
 
@@ -58,18 +59,6 @@ struct ActorWorld::Place {
 };
 
 namespace {
-
-class Task final : public sched::Delivery {
- public:
-  explicit Task(std::function<void()> function) : function_(std::move(function)) {}
-  void deliver() override {
-    const std::unique_ptr<Task> self(this);
-    function_();
-  }
-
- private:
-  std::function<void()> function_;
-};
 
 constexpr std::array<std::string_view, kImports> kImportNames = {
     "theater:simple/message-server-host.send",
@@ -147,7 +136,7 @@ ActorWorld::~ActorWorld() {
 
 void ActorWorld::on_shard(std::uint32_t shard, std::function<void()> task) {
   std::atomic<bool> done = false;
-  shards_->shard(shard).post(*new Task([&] {
+  shards_->shard(shard).post(*new sched::Task([&] {
     task();
     done = true;
   }));
