@@ -70,7 +70,7 @@ function(theater_install_package)
 
   install(DIRECTORY include/theater DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
   # Folders that do not exist yet are left out; folders without a file that matches are not made.
-  foreach(folder sdk wit examples docs web)
+  foreach(folder sdk wit examples docs tools web)
     if(EXISTS ${PROJECT_SOURCE_DIR}/${folder})
       install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_DATADIR}/theater
         PATTERN "*_test.*" EXCLUDE PATTERN "CMakeLists.txt" EXCLUDE PATTERN "__pycache__" EXCLUDE PATTERN "target" EXCLUDE
