@@ -73,6 +73,9 @@ inline constexpr std::size_t kLargePayloadBytes = 1024;
 inline constexpr std::size_t kChainMemoryBytesPerShard = 64u << 20;
 /// Large payloads that a shard keeps in memory; the oldest go first.
 inline constexpr std::size_t kPayloadMemoryBytesPerShard = 64u << 20;
+/// A signed note, with room for the signatures of many witnesses.
+inline constexpr std::size_t kNoteBytes = 1u << 20;
+inline constexpr std::size_t kNoteSignatures = 100;
 
 // The runtime.
 /// Actors that have ended and are still listed, a shard and in all; the oldest are forgotten first.
