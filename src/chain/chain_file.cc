@@ -244,6 +244,7 @@ Result<std::optional<ChainFileRecord>> ChainFileReader::content(ChainFileRecord:
   record.type = type;
   record.bytes = ByteView(record_).first(length);
   record.file_offset = start;
+  record.content_offset = start + kRecordHeaderBytes;
   std::memcpy(record.digest.data(), record_.data() + length, sizeof(Digest));
   if (type == ChainFileRecord::Type::kClosed) {
     record.closed_links = get_little_endian<std::uint64_t>(record_.data());
@@ -251,6 +252,19 @@ Result<std::optional<ChainFileRecord>> ChainFileReader::content(ChainFileRecord:
     is_closed_ = true;
   }
   return std::optional(record);
+}
+
+Result<void> ChainFileReader::seek(std::uint64_t file_offset) {
+  if (lseek(descriptor_, static_cast<off_t>(file_offset), SEEK_SET) < 0) {
+    return fail(ErrorCode::kIo, "cannot seek: " + text_of(errno));
+  }
+  offset_ = file_offset;
+  input_.clear();
+  input_used_ = 0;
+  torn_bytes_ = 0;
+  ended_ = false;
+  is_closed_ = false;
+  return {};
 }
 
 Result<bool> ChainFileReader::rest_is_zero(ByteView already_read) {

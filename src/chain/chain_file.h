@@ -29,6 +29,7 @@ struct ChainFileRecord {
   std::uint64_t closed_links = 0;          ///< kClosed: links in the file
   std::uint64_t closed_next_sequence = 0;  ///< kClosed: sequence after the last event
   std::uint64_t file_offset = 0;
+  std::uint64_t content_offset = 0;  ///< of `bytes` in the file
 };
 
 /// Writes one actor's chain to a file (docs/event-format.md): what `save_chain = true` asks for. Buffered: nothing is
@@ -77,6 +78,8 @@ class ChainFileReader {
   /// The next record; none at the end of what is whole: then torn_bytes() says how much is left over. kCorrupt when the
   /// file is damaged here rather than cut; nothing can be read after that.
   Result<std::optional<ChainFileRecord>> next();
+  /// Goes on at a record's file_offset, of this or another reader of the same file.
+  Result<void> seek(std::uint64_t file_offset);
 
   /// Bytes at the file's end that do not make a whole record.
   std::uint64_t torn_bytes() const { return torn_bytes_; }
