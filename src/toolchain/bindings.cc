@@ -85,15 +85,18 @@ std::string key_of(const WitFiles& files, const std::string& world) {
   return to_hex(digest);
 }
 
-/// Writes the WIT to a folder and generates bindings of it.
+/// Writes the WIT to a folder and generates bindings of it. Errors name the files that were copied, in `original`.
 Result<std::vector<engine::GeneratedFile>> generate(const WitFiles& files, const std::string& world,
-                                                    const fs::path& folder) {
+                                                    const fs::path& folder, const fs::path& original) {
   std::error_code ignored;
   fs::remove_all(folder, ignored);
   for (const auto& [path, text] : files) {
     if (Result<void> written = write_file(folder / path, text); !written) return fail(std::move(written.error()));
   }
-  return engine::bindgen_c(folder, world);
+  Result<std::vector<engine::GeneratedFile>> generated = engine::bindgen_c(folder, world);
+  if (generated || original.empty()) return generated;
+  return fail(generated.error().code(),
+              replaced(generated.error().to_string(), (folder / "").string(), (original / "").string()));
 }
 
 const engine::GeneratedFile* with_end(const std::vector<engine::GeneratedFile>& files, std::string_view end) {
@@ -113,14 +116,14 @@ fs::path file_with_end(const fs::path& folder, std::string_view end) {
 
 /// Generates and writes all of it; `whole` has Theater's packages, `own` is what needs a source, if anything does.
 Result<void> write_bindings(const WitFiles& whole, const std::optional<WitFiles>& own, const std::string& world,
-                            const fs::path& build_directory, const fs::path& folder) {
-  Result<std::vector<engine::GeneratedFile>> files = generate(whole, world, build_directory / "wit");
+                            const fs::path& wit, const fs::path& build_directory, const fs::path& folder) {
+  Result<std::vector<engine::GeneratedFile>> files = generate(whole, world, build_directory / "wit", wit);
   if (!files) return fail(std::move(files.error()).with_context("generating bindings"));
   const engine::GeneratedFile* const object = with_end(*files, ".o");
   if (object == nullptr) return fail(ErrorCode::kInternal, "the bindings have no component type");
   Result<void> written = write_file(folder / object->name, as_text(object->content));
   if (!own || !written) return written;
-  files = generate(*own, world, build_directory / "wit-own");
+  files = generate(*own, world, build_directory / "wit-own", wit);
   if (!files) return fail(std::move(files.error()).with_context("generating bindings of the project's own interfaces"));
   for (const engine::GeneratedFile& file : *files) {
     if (file.name.ends_with(".o")) continue;
@@ -160,7 +163,7 @@ Result<Bindings> make_bindings(const fs::path& sdk, const fs::path& wit, const s
   if (!bindings.unchanged) {
     std::error_code ignored;
     fs::remove_all(bindings.folder, ignored);
-    Result<void> written = write_bindings(whole, own, world, build_directory, bindings.folder);
+    Result<void> written = write_bindings(whole, own, world, wit, build_directory, bindings.folder);
     if (written) written = write_file(key_file, key);
     if (!written) return fail(std::move(written.error()));
   }

@@ -244,10 +244,21 @@ TEST_F(ToolchainTest, a_world_that_is_not_there_is_an_error) {
   EXPECT_THAT(report.error().to_string(), HasSubstr("yours"));
 }
 
-TEST_F(ToolchainTest, malformed_wit_is_an_error) {
+TEST_F(ToolchainTest, malformed_wit_is_an_error_with_the_user_s_file_and_line) {
   write("greeter.cc", kActor);
-  write("wit/mine.wit", "package my:words;\nworld mine { include }\n");
-  EXPECT_THAT(error_of_build(), HasSubstr("expected an identifier"));
+  const fs::path wit = write("wit/mine.wit", "package my:words;\nworld mine { include }\n");
+  const std::string error = error_of_build();
+  EXPECT_THAT(error, HasSubstr("expected an identifier"));
+  EXPECT_THAT(error, HasSubstr(wit.string() + ":2:22"));
+  EXPECT_THAT(error, HasSubstr("world mine { include }"));
+}
+
+TEST_F(ToolchainTest, wit_that_names_what_there_is_not_is_an_error_with_the_user_s_file_and_line) {
+  write("greeter.cc", kActor);
+  const fs::path wit = write("wit/mine.wit", "package my:words;\nworld mine {\n  import nobody:knows/this;\n}\n");
+  const std::string error = error_of_build();
+  EXPECT_THAT(error, HasSubstr("package 'nobody:knows' not found"));
+  EXPECT_THAT(error, HasSubstr(wit.string() + ":3:10"));
 }
 
 /// The first block of that language in a guide.
