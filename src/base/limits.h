@@ -77,6 +77,12 @@ inline constexpr std::size_t kPayloadMemoryBytesPerShard = 64u << 20;
 inline constexpr std::size_t kNoteBytes = 1u << 20;
 inline constexpr std::size_t kNoteSignatures = 100;
 
+// A data directory.
+/// A segment's bytes before the next one begins; one record may go beyond.
+inline constexpr std::uint64_t kSegmentBytes = 64ull << 20;
+/// Closed segments that are read and checked when a directory is opened, the newest first; the rest when they are read.
+inline constexpr std::uint64_t kOpenCheckBytes = 256ull << 20;
+
 // The runtime.
 /// Actors that have ended and are still listed, a shard and in all; the oldest are forgotten first.
 inline constexpr std::size_t kEndedActorsKept = 10'000;

@@ -12,47 +12,21 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "chain/link_codec.h"
+#include "chain/record.h"
 
 namespace theater {
 namespace {
 
 /// Format and version in one; also tells a person what the file is.
 constexpr std::string_view kMagic = "theater chain 1\n";
-/// type, length, check of both
-constexpr std::size_t kRecordHeaderBytes = 1 + 4 + 4;
 constexpr std::size_t kClosedBytes = 8 + 8;
 constexpr std::size_t kBufferBytes = 256u << 10;
-/// The largest value: a message of the largest size, and a little for what surrounds it.
-constexpr std::uint64_t kPayloadBytesMax = limits::kMessageMaxBytesMax + (1u << 20);
-
 std::string text_of(int error_number) { return std::system_category().message(error_number); }
-
-/// CRC-32C of a record's first five bytes, so that a damaged length is not taken for a torn tail.
-std::uint32_t crc32c(ByteView bytes) {
-  std::uint32_t crc = ~0u;
-  for (const std::uint8_t byte : bytes) {
-    crc ^= byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82f63b78u : 0u);
-  }
-  return ~crc;
-}
-
-template <class Number>
-void put_little_endian(std::uint8_t* out, Number value) {
-  for (std::size_t i = 0; i < sizeof(Number); ++i) out[i] = static_cast<std::uint8_t>(value >> (8 * i));
-}
-
-template <class Number>
-Number get_little_endian(const std::uint8_t* in) {
-  Number value = 0;
-  for (std::size_t i = 0; i < sizeof(Number); ++i) value |= static_cast<Number>(in[i]) << (8 * i);
-  return value;
-}
 
 std::uint64_t content_bytes_max(ChainFileRecord::Type type) {
   switch (type) {
     case ChainFileRecord::Type::kLink: return chain::kLinkBytesMax;
-    case ChainFileRecord::Type::kPayload: return kPayloadBytesMax;
+    case ChainFileRecord::Type::kPayload: return chain::kPayloadBytesMax;
     case ChainFileRecord::Type::kClosed: return kClosedBytes;
   }
   return 0;
@@ -101,11 +75,10 @@ Result<void> ChainFileWriter::append(const SealedLink& link) {
 Result<void> ChainFileWriter::put_record(ChainFileRecord::Type type, ByteView content, const Digest& digest) {
   if (error_) return fail(*error_);
   THEATER_CHECK(descriptor_ >= 0 && content.size() <= content_bytes_max(type));
-  std::uint8_t header[kRecordHeaderBytes];
-  header[0] = static_cast<std::uint8_t>(type);
-  put_little_endian(header + 1, static_cast<std::uint32_t>(content.size()));
-  put_little_endian(header + 5, crc32c({header, 5}));
-  if (buffer_.size() + kRecordHeaderBytes + content.size() + sizeof(Digest) > kBufferBytes) {
+  std::uint8_t header[chain::kRecordHeaderBytes];
+  chain::put_record_header(
+      header, {.type = static_cast<std::uint8_t>(type), .length = static_cast<std::uint32_t>(content.size())});
+  if (buffer_.size() + chain::kRecordFrameBytes + content.size() > kBufferBytes) {
     if (auto flushed = flush(); !flushed) return flushed;
   }
   theater::append(buffer_, header);
@@ -130,8 +103,8 @@ Result<void> ChainFileWriter::flush(bool sync) {
 
 Result<void> ChainFileWriter::close(bool sync) {
   std::uint8_t content[kClosedBytes];
-  put_little_endian(content, links_);
-  put_little_endian(content + 8, next_sequence_);
+  chain::put_little_endian(content, links_);
+  chain::put_little_endian(content + 8, next_sequence_);
   auto result = put_record(ChainFileRecord::Type::kClosed, content, head_hash_);
   if (result) result = flush(sync);
   if (::close(std::exchange(descriptor_, -1)) != 0 && result) return fail_for_good("cannot close", errno);
@@ -213,24 +186,25 @@ Result<std::optional<ChainFileRecord>> ChainFileReader::next() {
   const std::uint64_t start = offset_;
   if (ended_ || start >= size_bytes_) return std::optional<ChainFileRecord>();
   if (is_closed_) return damaged(start, "bytes after the closing record");
-  std::uint8_t header[kRecordHeaderBytes];
+  std::uint8_t header[chain::kRecordHeaderBytes];
   auto read = read_up_to(header, sizeof(header));
   if (!read) return fail(std::move(read.error()));
   if (*read < sizeof(header)) return torn(start);
-  if (get_little_endian<std::uint32_t>(header + 5) != crc32c({header, 5})) {
+  const auto record = chain::get_record_header(header);
+  if (!record) {
     auto is_zero = rest_is_zero(header);
     if (!is_zero) return fail(std::move(is_zero.error()));
     // A file that grew before its content reached the disk.
     return *is_zero ? torn(start) : damaged(start, "no record begins here");
   }
-  const auto type = static_cast<ChainFileRecord::Type>(header[0]);
-  const auto length = get_little_endian<std::uint32_t>(header + 1);
-  const bool is_known = header[0] >= 1 && header[0] <= static_cast<std::uint8_t>(ChainFileRecord::Type::kClosed);
+  const auto type = static_cast<ChainFileRecord::Type>(record->type);
+  const std::uint32_t length = record->length;
+  const bool is_known = record->type >= 1 && record->type <= static_cast<std::uint8_t>(ChainFileRecord::Type::kClosed);
   if (!is_known) return damaged(start, "an unknown record (made by a newer version?)");
   if (length > content_bytes_max(type)) return damaged(start, "a record longer than may be");
   if (type == ChainFileRecord::Type::kClosed && length != kClosedBytes)
     return damaged(start, "a malformed closing record");
-  if (size_bytes_ - start < kRecordHeaderBytes + length + sizeof(Digest)) return torn(start);
+  if (size_bytes_ - start < chain::kRecordFrameBytes + length) return torn(start);
   return content(type, length, start);
 }
 
@@ -247,8 +221,8 @@ Result<std::optional<ChainFileRecord>> ChainFileReader::content(ChainFileRecord:
   record.content_offset = start + kRecordHeaderBytes;
   std::memcpy(record.digest.data(), record_.data() + length, sizeof(Digest));
   if (type == ChainFileRecord::Type::kClosed) {
-    record.closed_links = get_little_endian<std::uint64_t>(record_.data());
-    record.closed_next_sequence = get_little_endian<std::uint64_t>(record_.data() + 8);
+    record.closed_links = chain::get_little_endian<std::uint64_t>(record_.data());
+    record.closed_next_sequence = chain::get_little_endian<std::uint64_t>(record_.data() + 8);
     is_closed_ = true;
   }
   return std::optional(record);

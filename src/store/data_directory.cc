@@ -1,0 +1,460 @@
+#include "store/data_directory.h"
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+
+#include "base/check.h"
+#include "chain/link_codec.h"
+
+namespace theater::store {
+namespace {
+
+constexpr std::string_view kFormatFile = "theater-data";
+constexpr std::string_view kFormat = "theater data 1\n";
+constexpr std::string_view kLockFile = "lock";
+constexpr std::string_view kSegments = "segments";
+constexpr std::string_view kContent = "content";
+
+/// The index as its own links and payloads tell; damage is left to those who read.
+Result<SegmentIndex> make_index(std::unique_ptr<File> file) {
+  auto scanner = SegmentScanner::open(std::move(file), {.check_content = false});
+  if (!scanner) return fail(std::move(scanner.error()));
+  SegmentIndex index;
+  while (true) {
+    auto step = (*scanner)->next();
+    if (!step) return fail(std::move(step.error()));
+    if (std::holds_alternative<SegmentTail>(*step)) break;
+    const auto* record = std::get_if<SegmentRecord>(&*step);
+    if (record == nullptr) continue;
+    if (record->type == RecordType::kPayload) index.payloads.push_back({record->digest, record->offset});
+    if (record->type != RecordType::kLink) continue;
+    const chain::LinkDecoder decoder(record->content);
+    if (!decoder.ok()) continue;
+    const chain::LinkHeader& header = decoder.header();
+    ChainPart& part = index.chains[header.actor];
+    if (part.links++ == 0) {
+      part.first_sequence = header.first_sequence;
+      part.first_offset = record->offset;
+      part.previous = header.previous;
+    }
+    part.next_sequence = header.first_sequence + header.event_count;
+    part.head = record->digest;
+    part.last_offset = record->offset;
+  }
+  std::ranges::sort(index.payloads);
+  return index;
+}
+
+}  // namespace
+
+// A chain's links -----------------------------------------------------------------------------------------------------
+
+ChainStream::ChainStream(const DataDirectory& directory, ActorId actor, std::uint64_t from_sequence)
+    : directory_(directory), actor_(actor), from_sequence_(from_sequence) {}
+
+ChainStream::~ChainStream() = default;
+
+std::unexpected<Error> ChainStream::damaged(const std::string& what) {
+  ended_ = true;
+  return fail(ErrorCode::kCorrupt,
+              "actor " + to_string(actor_) + ", event " + std::to_string(next_sequence_.value_or(0)) + ": " + what);
+}
+
+Result<bool> ChainStream::open_next_segment() {
+  while (next_segment_ < segments_.size()) {
+    const std::uint64_t number = segments_[next_segment_++];
+    auto index = directory_.index_of(number);
+    if (!index) return fail(std::move(index.error()));
+    const auto part = (*index)->chains.find(actor_);
+    if (part == (*index)->chains.end() || part->second.next_sequence <= from_sequence_) continue;
+    auto file = directory_.open_segment(number);
+    if (!file) return fail(std::move(file.error()));
+    auto scanner = SegmentScanner::open(std::move(*file), {.check_content = false,
+                                                           .from_offset = part->second.first_offset,
+                                                           .until_offset = part->second.last_offset + 1});
+    if (!scanner) return fail(std::move(scanner.error()));
+    scanner_ = std::move(*scanner);
+    return true;
+  }
+  return false;
+}
+
+Result<std::optional<StoredLink>> ChainStream::next() {
+  while (!ended_) {
+    if (!scanner_) {
+      const auto opened = open_next_segment();
+      if (!opened) return fail(opened.error());
+      if (!*opened) break;
+    }
+    auto step = scanner_->next();
+    if (!step) return fail(std::move(step.error()));
+    if (std::holds_alternative<SegmentTail>(*step)) {
+      scanner_.reset();
+      continue;
+    }
+    const auto* record = std::get_if<SegmentRecord>(&*step);
+    // What a fault took away shows by its absence.
+    if (record == nullptr || record->type != RecordType::kLink) continue;
+    constexpr std::size_t kActorOffset = 1;
+    if (record->content.size() < kActorOffset + 16 ||
+        std::memcmp(record->content.data() + kActorOffset, actor_.bytes().data(), 16) != 0) {
+      continue;
+    }
+    const chain::LinkDecoder decoder(record->content);
+    if (!decoder.ok() || sha256(record->content) != record->digest) return damaged("content or digest was changed");
+    const chain::LinkHeader& header = decoder.header();
+    const std::uint64_t next_sequence = header.first_sequence + header.event_count;
+    if (next_sequence_ && (header.first_sequence != *next_sequence_ || header.previous != head_)) {
+      return damaged("the link that follows is not the next one");
+    }
+    head_ = record->digest;
+    next_sequence_ = next_sequence;
+    if (next_sequence <= from_sequence_) continue;
+    return StoredLink{.bytes = to_bytes(record->content),
+                      .hash = record->digest,
+                      .first_sequence = header.first_sequence,
+                      .event_count = header.event_count};
+  }
+  ended_ = true;
+  return std::optional<StoredLink>();
+}
+
+Result<std::optional<Bytes>> ChainStream::content(const Digest& digest) const {
+  // A link's large values lie in its own segment.
+  if (next_segment_ > 0) {
+    auto found = directory_.payload_in(segments_[next_segment_ - 1], digest);
+    if (!found || *found) return found;
+  }
+  return directory_.content(digest);
+}
+
+// The directory -------------------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem::path& path, Access access) {
+  return open(path, access, Options());
+}
+
+Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem::path& path, Access access,
+                                                           Options options) {
+  std::unique_ptr<DataDirectory> directory(new DataDirectory(path, access, options));
+  if (auto prepared = directory->prepare(); !prepared) return fail(std::move(prepared.error()));
+  if (auto recovered = directory->recover(); !recovered) {
+    return fail(std::move(recovered.error()).with_context("while opening " + path.string()));
+  }
+  return directory;
+}
+
+bool DataDirectory::is_one(const std::filesystem::path& path) {
+  const auto known = posix_file_system().exists(path / kFormatFile);
+  return known && *known;
+}
+
+DataDirectory::DataDirectory(std::filesystem::path path, Access access, Options options)
+    : path_(std::move(path)),
+      access_(access),
+      options_(options),
+      files_(*options.files),
+      content_(files_, path_ / kContent) {}
+
+DataDirectory::~DataDirectory() = default;
+
+Result<void> DataDirectory::prepare() {
+  if (access_ == Access::kWrite) {
+    if (auto made = files_.make_directory(path_); !made) return made;
+    auto lock = files_.lock(path_ / kLockFile);
+    if (!lock) return fail(std::move(lock.error()));
+    lock_ = std::move(*lock);
+  }
+  const auto known = files_.exists(path_ / kFormatFile);
+  if (!known) return fail(known.error());
+  if (*known) {
+    const auto format = read_file(files_, path_ / kFormatFile, 4096);
+    if (!format) return fail(format.error());
+    if (as_text(*format) != kFormat) {
+      return fail(ErrorCode::kInvalidArgument,
+                  path_.string() + " is a data directory of another version of Theater; this one reads version 1");
+    }
+    if (access_ == Access::kRead) return {};
+  } else {
+    if (access_ == Access::kRead) {
+      return fail(ErrorCode::kNotFound, path_.string() + " is no data directory: it has no file " +
+                                            std::string(kFormatFile) + "; `theater run --data DIR` makes one");
+    }
+    auto names = files_.list(path_);
+    if (!names) return fail(std::move(names.error()));
+    // A first start may have been cut off anywhere before the format's file was there.
+    const std::set<std::string_view> ours = {kLockFile, kSegments, kContent, "theater-data.new"};
+    for (const std::string& name : *names) {
+      if (ours.contains(name)) continue;
+      return fail(ErrorCode::kInvalidArgument, path_.string() + " is no data directory, and not empty (" + name +
+                                                   "); name a new or an empty folder");
+    }
+  }
+  if (auto made = files_.make_directory(path_ / kSegments); !made) return made;
+  if (auto made = files_.make_directory(path_ / kContent); !made) return made;
+  if (*known) return {};
+  // The folder's own name, in the one above; the format's file comes last, since it says that all is there.
+  if (auto synced = files_.sync_directory(std::filesystem::absolute(path_).parent_path()); !synced) return synced;
+  return write_file(files_, path_ / kFormatFile, as_bytes(kFormat));
+}
+
+std::filesystem::path DataDirectory::path_of(const Segment& segment) const {
+  return path_ / kSegments / segment_file_name(segment.number, segment.shard);
+}
+
+Result<void> DataDirectory::recover() {
+  auto names = files_.list(path_ / kSegments);
+  if (!names && names.error().code() == ErrorCode::kNotFound) return {};
+  if (!names) return fail(std::move(names.error()));
+  for (const std::string& name : *names) {
+    if (const auto parsed = parse_segment_file_name(name))
+      segments_.push_back({parsed->first, parsed->second, nullptr});
+  }
+  std::ranges::sort(segments_, {}, &Segment::number);
+
+  struct Look {
+    std::uint64_t session = 0;
+    std::uint64_t bytes = 0;
+    bool was_closed = false;
+    bool check = false;
+  };
+  std::vector<Look> looks(segments_.size());
+  std::uint64_t unchecked_bytes = options_.check_bytes;
+  // What came after a segment tells whether it was closed: a later session begins when all before are, and a shard
+  // begins a segment when the one before is.
+  std::uint64_t last_session = 0;
+  std::set<std::pair<std::uint64_t, std::uint32_t>> later_shards;
+  for (std::size_t i = segments_.size(); i-- > 0;) {
+    auto file = files_.open(path_of(segments_[i]), OpenMode::kRead);
+    if (!file) return fail(std::move(file.error()));
+    const auto header = read_segment_header(**file);
+    if (!header) return fail(header.error());
+    const auto size = (*file)->size();
+    if (!size) return fail(size.error());
+    Look& look = looks[i];
+    look.bytes = *size;
+    look.session = *header ? (*header)->session : last_session;
+    last_session = std::max(last_session, look.session);
+    look.was_closed =
+        *header && (look.session < last_session || !later_shards.emplace(look.session, segments_[i].shard).second);
+    look.check = look.bytes <= unchecked_bytes;
+    unchecked_bytes -= look.check ? look.bytes : unchecked_bytes;
+  }
+  session_ = last_session + 1;
+  next_number_ = segments_.empty() ? 1 : segments_.back().number + 1;
+
+  ChainEnds ends;
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    if (auto recovered = recover_segment(segments_[i], looks[i].was_closed, looks[i].check, ends); !recovered) {
+      return fail(std::move(recovered.error()));
+    }
+  }
+  std::erase_if(segments_, [](const Segment& segment) { return segment.number == 0; });
+  for (auto& [id, entry] : entries_) {
+    if (auto read = read_started(entry); !read) return read;
+  }
+  for (const Damage& damage : damages_) {
+    if (!damage.actor) continue;
+    StoredActor& actor = entries_[*damage.actor].actor;
+    actor.id = *damage.actor;
+    if (!actor.damage || damage.sequence < actor.damage->sequence) actor.damage = damage;
+  }
+  return {};
+}
+
+Result<void> DataDirectory::recover_segment(Segment& segment, bool was_closed, bool check, ChainEnds& ends) {
+  auto file = files_.open(path_of(segment), OpenMode::kRead);
+  if (!file) return fail(std::move(file.error()));
+  auto index = read_index(**file);
+  if (!index) return fail(std::move(index.error()));
+  if (*index && !(*index)->is_damaged && !check) {
+    join_index(**index, segment.number, ends, damages_);
+    join(**index, segment.number);
+    return {};
+  }
+  const bool is_closed = index->has_value();
+  auto scanner = SegmentScanner::open(std::move(*file), {.was_closed = was_closed || is_closed});
+  if (!scanner) return fail(std::move(scanner.error()));
+  auto scanned = scan_segment(**scanner, segment.number, ends);
+  if (!scanned) return fail(std::move(scanned.error()).with_context(path_of(segment).string()));
+  damages_.insert(damages_.end(), scanned->damages.begin(), scanned->damages.end());
+  torn_bytes_ += scanned->tail.torn_bytes;
+  join(scanned->index, segment.number);
+  if (is_closed && scanned->damages.empty()) return {};
+  if (!is_closed && !was_closed && access_ == Access::kWrite && (*scanner)->header()) {
+    if (auto closed = close_segment(segment, *scanned, (*scanner)->take_file()); !closed) return closed;
+    return {};
+  }
+  if (!is_closed && access_ == Access::kWrite && scanned->tail.offset == 0) {
+    // Made, and cut off before its header was written.
+    if (auto removed = files_.remove(path_of(segment)); !removed) return removed;
+    segment.number = 0;
+    return {};
+  }
+  segment.scanned = std::make_shared<const SegmentIndex>(std::move(scanned->index));
+  return {};
+}
+
+/// Cuts what was not all written and gives the segment its end.
+Result<void> DataDirectory::close_segment(const Segment& segment, const ScannedSegment& scanned,
+                                          std::unique_ptr<File> file) {
+  auto header = read_segment_header(*file);
+  if (!header) return fail(std::move(header.error()));
+  THEATER_CHECK(header->has_value());
+  auto writable = files_.open(path_of(segment), OpenMode::kWrite);
+  if (!writable) return fail(std::move(writable.error()));
+  const SegmentTail& tail = scanned.tail;
+  auto writer = SegmentWriter::go_on(std::move(*writable), **header, tail.offset, scanned.index);
+  if (auto cut = writer->cut(tail.group_offset); !cut) return cut;
+  return writer->close(scanned.index.is_damaged);
+}
+
+void DataDirectory::join(const SegmentIndex& index, std::uint64_t segment) {
+  for (const auto& [id, part] : index.chains) {
+    Entry& entry = entries_[id];
+    if (entry.segments.empty()) {
+      entry.actor.id = id;
+      entry.actor.first_sequence = part.first_sequence;
+    }
+    entry.segments.push_back(segment);
+    entry.actor.next_sequence = part.next_sequence;
+    entry.actor.head = part.head;
+    entry.actor.is_stopped = part.is_stopped;
+    if (part.started_offset != 0) {
+      entry.started_segment = segment;
+      entry.started_offset = part.started_offset;
+    }
+  }
+}
+
+Result<void> DataDirectory::read_started(Entry& entry) const {
+  if (entry.started_segment == 0) return {};
+  auto file = open_segment(entry.started_segment);
+  if (!file) return fail(std::move(file.error()));
+  auto scanner = SegmentScanner::open(
+      std::move(*file),
+      {.check_content = false, .from_offset = entry.started_offset, .until_offset = entry.started_offset + 1});
+  if (!scanner) return fail(std::move(scanner.error()));
+  auto step = (*scanner)->next();
+  if (!step) return fail(std::move(step.error()));
+  const auto* record = std::get_if<SegmentRecord>(&*step);
+  if (record == nullptr) return {};
+  chain::LinkDecoder decoder(record->content);
+  chain::EventView event;
+  while (decoder.next(event)) {
+    const auto* started = std::get_if<chain::StartedView>(&event.body);
+    if (started == nullptr) continue;
+    entry.actor.name = started->name;
+    std::ranges::copy(started->component, entry.actor.component.begin());
+    std::ranges::copy(started->manifest, entry.actor.manifest.begin());
+    entry.actor.parent.reset();
+    if (!started->parent.empty()) {
+      std::array<std::uint8_t, 16> bytes;
+      std::ranges::copy(started->parent, bytes.begin());
+      entry.actor.parent = ActorId(bytes);
+    }
+  }
+  return {};
+}
+
+std::vector<StoredActor> DataDirectory::actors() const {
+  std::vector<StoredActor> actors;
+  for (const auto& [id, entry] : entries_) actors.push_back(entry.actor);
+  std::ranges::sort(actors, {}, &StoredActor::id);
+  return actors;
+}
+
+std::optional<StoredActor> DataDirectory::actor(const ActorId& id) const {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) return std::nullopt;
+  return found->second.actor;
+}
+
+Result<std::unique_ptr<ChainStream>> DataDirectory::chain(const ActorId& id, std::uint64_t from_sequence) const {
+  const auto found = entries_.find(id);
+  if (found == entries_.end()) {
+    return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
+  }
+  std::unique_ptr<ChainStream> stream(new ChainStream(*this, id, from_sequence));
+  stream->segments_ = found->second.segments;
+  return stream;
+}
+
+std::optional<DataDirectory::Segment> DataDirectory::segment(std::uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  const auto at = std::ranges::lower_bound(segments_, number, {}, &Segment::number);
+  if (at == segments_.end() || at->number != number) return std::nullopt;
+  return *at;
+}
+
+Result<std::unique_ptr<File>> DataDirectory::open_segment(std::uint64_t number) const {
+  const auto found = segment(number);
+  if (!found) return fail(ErrorCode::kNotFound, "segment " + std::to_string(number) + " is gone");
+  return files_.open(path_of(*found), OpenMode::kRead);
+}
+
+Result<std::shared_ptr<const SegmentIndex>> DataDirectory::index_of(std::uint64_t number) const {
+  const auto found = segment(number);
+  if (!found) return fail(ErrorCode::kNotFound, "segment " + std::to_string(number) + " is gone");
+  if (found->scanned) return found->scanned;
+  auto file = files_.open(path_of(*found), OpenMode::kRead);
+  if (!file) return fail(std::move(file.error()));
+  auto index = read_index(**file);
+  if (!index) return fail(std::move(index.error()));
+  if (*index) return std::make_shared<const SegmentIndex>(std::move(**index));
+  auto made = make_index(std::move(*file));
+  if (!made) return fail(std::move(made.error()));
+  return std::make_shared<const SegmentIndex>(std::move(*made));
+}
+
+Result<std::optional<Bytes>> DataDirectory::payload_in(std::uint64_t number, const Digest& digest) const {
+  const auto index = index_of(number);
+  if (!index) return fail(index.error());
+  const auto place = std::ranges::lower_bound((*index)->payloads, digest, {}, &PayloadPlace::digest);
+  if (place == (*index)->payloads.end() || place->digest != digest) return std::optional<Bytes>();
+  auto file = open_segment(number);
+  if (!file) return fail(std::move(file.error()));
+  auto scanner =
+      SegmentScanner::open(std::move(*file), {.from_offset = place->offset, .until_offset = place->offset + 1});
+  if (!scanner) return fail(std::move(scanner.error()));
+  auto step = (*scanner)->next();
+  if (!step) return fail(std::move(step.error()));
+  const auto* record = std::get_if<SegmentRecord>(&*step);
+  if (record != nullptr && record->type == RecordType::kRedacted) return std::optional<Bytes>();
+  if (record == nullptr || record->type != RecordType::kPayload || record->digest != digest) {
+    return fail(ErrorCode::kCorrupt, "the large value " + to_hex(digest) + " was changed (segment " +
+                                         std::to_string(number) + ", byte " + std::to_string(place->offset) + ")");
+  }
+  return std::optional(to_bytes(record->content));
+}
+
+Result<std::optional<Bytes>> DataDirectory::content(const Digest& digest) const {
+  auto file = content_.get(digest, limits::kComponentBytes);
+  if (file) return std::optional(std::move(*file));
+  if (file.error().code() != ErrorCode::kNotFound) return fail(std::move(file.error()));
+  std::vector<std::uint64_t> numbers;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Segment& segment : segments_) numbers.push_back(segment.number);
+  }
+  for (std::size_t i = numbers.size(); i-- > 0;) {
+    auto found = payload_in(numbers[i], digest);
+    if (!found || *found) return found;
+  }
+  return std::optional<Bytes>();
+}
+
+Result<std::unique_ptr<SegmentWriter>> DataDirectory::begin_segment(std::uint32_t shard, std::uint64_t wall_ns) {
+  THEATER_CHECK(access_ == Access::kWrite);
+  SegmentHeader header{.session = session_, .shard = shard, .created_ns = wall_ns};
+  {
+    const std::lock_guard lock(mutex_);
+    header.number = next_number_++;
+    (options_.random != nullptr ? *options_.random : system_random_).fill(header.marker);
+    segments_.push_back({.number = header.number, .shard = shard, .scanned = nullptr});
+  }
+  return SegmentWriter::create(files_, path_ / kSegments, header);
+}
+
+}  // namespace theater::store

@@ -1,0 +1,178 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/random.h"
+#include "store/content_store.h"
+#include "store/file_system.h"
+#include "store/recovery.h"
+#include "store/segment_writer.h"
+#include "theater/event.h"
+
+namespace theater::store {
+
+/// An actor whose chain is kept.
+struct StoredActor {
+  ActorId id;
+  std::string name;
+  std::optional<ActorId> parent;
+  /// SHA-256 of the component and the manifest it last ran with; both are content of the directory.
+  Digest component{};
+  Digest manifest{};
+  /// 0 unless older events were removed by retention.
+  std::uint64_t first_sequence = 0;
+  std::uint64_t next_sequence = 0;
+  /// Hash of the last link.
+  Digest head{};
+  /// Its last event is a stopped event.
+  bool is_stopped = false;
+  /// The first thing that is wrong with its chain.
+  std::optional<Damage> damage;
+};
+
+/// A link as it is kept, with the hash that stands beside it. Not verified but for that hash.
+struct StoredLink {
+  Bytes bytes;
+  Digest hash{};
+  std::uint64_t first_sequence = 0;
+  std::uint32_t event_count = 0;
+};
+
+class DataDirectory;
+
+/// One actor's links in order. One thread at a time; the directory must outlive it.
+class ChainStream {
+ public:
+  ~ChainStream();
+  /// The next link; none at the chain's end. kCorrupt names the actor and the event where the chain is damaged: nothing
+  /// follows.
+  Result<std::optional<StoredLink>> next();
+  /// Content of a large value or state by its digest, where links read so far look first; none when it is not kept
+  /// (any more). kCorrupt when it was changed.
+  Result<std::optional<Bytes>> content(const Digest& digest) const;
+
+ private:
+  friend class DataDirectory;
+  struct Place;
+
+  ChainStream(const DataDirectory& directory, ActorId actor, std::uint64_t from_sequence);
+  Result<bool> open_next_segment();
+  std::unexpected<Error> damaged(const std::string& what);
+
+  const DataDirectory& directory_;
+  const ActorId actor_;
+  const std::uint64_t from_sequence_;
+  std::vector<std::uint64_t> segments_;
+  std::size_t next_segment_ = 0;
+  std::unique_ptr<SegmentScanner> scanner_;
+  /// Sequence that the next link begins with; none before the first.
+  std::optional<std::uint64_t> next_sequence_;
+  Digest head_{};
+  bool ended_ = false;
+};
+
+/// The folder in which chains are kept (docs/data-directory.md): segments of links and payloads, and content by digest.
+/// Any thread, unless a method says otherwise.
+class DataDirectory {
+ public:
+  enum class Access : std::uint8_t {
+    /// Looks only, changes nothing; also while another process writes to it.
+    kRead,
+    /// This process alone. Makes the folder if there is none, cuts torn tails, closes what was left open.
+    kWrite,
+  };
+  struct Options {
+    FileSystem* files = &posix_file_system();
+    /// Closed segments that are read and checked now, the newest first.
+    std::uint64_t check_bytes = limits::kOpenCheckBytes;
+    /// Where markers come from; none: the system.
+    RandomSource* random = nullptr;
+  };
+
+  /// kNotFound when there is none to read, kUnavailable when another process writes to it, kInvalidArgument when the
+  /// folder holds something else.
+  static Result<std::unique_ptr<DataDirectory>> open(const std::filesystem::path& path, Access access);
+  static Result<std::unique_ptr<DataDirectory>> open(const std::filesystem::path& path, Access access, Options options);
+  /// Whether the folder is a data directory.
+  static bool is_one(const std::filesystem::path& path);
+  ~DataDirectory();
+  DataDirectory(const DataDirectory&) = delete;
+  DataDirectory& operator=(const DataDirectory&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+  /// All actors found when it was opened, by id.
+  std::vector<StoredActor> actors() const;
+  std::optional<StoredActor> actor(const ActorId& id) const;
+  /// What was found wrong when it was opened.
+  const std::vector<Damage>& damages() const { return damages_; }
+  /// Bytes of torn tails left out when it was opened: written last, and never said to be safe.
+  std::uint64_t torn_bytes() const { return torn_bytes_; }
+
+  /// The actor's links from the one that holds `from_sequence` on. kNotFound.
+  Result<std::unique_ptr<ChainStream>> chain(const ActorId& id, std::uint64_t from_sequence = 0) const;
+  /// Content of a large value, state, component or manifest by its digest; none when it is not kept (any more).
+  /// kCorrupt when it was changed.
+  Result<std::optional<Bytes>> content(const Digest& digest) const;
+
+  /// Components, manifests and other content that has a file each. One writer at a time.
+  ContentStore& content_files() { return content_; }
+  /// Begins a shard's next segment; only with kWrite.
+  Result<std::unique_ptr<SegmentWriter>> begin_segment(std::uint32_t shard, std::uint64_t wall_ns);
+
+ private:
+  friend class ChainStream;
+  struct Segment {
+    std::uint64_t number = 0;
+    std::uint32_t shard = 0;
+    /// Of one that has no index of its own, once it was read.
+    std::shared_ptr<const SegmentIndex> scanned;
+  };
+  struct Entry {
+    StoredActor actor;
+    /// Numbers of the segments that hold a part of its chain, in order.
+    std::vector<std::uint64_t> segments;
+    /// Where its last started event is.
+    std::uint64_t started_segment = 0;
+    std::uint64_t started_offset = 0;
+  };
+
+  DataDirectory(std::filesystem::path path, Access access, Options options);
+  Result<void> prepare();
+  Result<void> recover();
+  Result<void> recover_segment(Segment& segment, bool was_closed, bool check, ChainEnds& ends);
+  Result<void> close_segment(const Segment& segment, const ScannedSegment& scanned, std::unique_ptr<File> file);
+  void join(const SegmentIndex& index, std::uint64_t segment);
+  Result<void> read_started(Entry& entry) const;
+  std::filesystem::path path_of(const Segment& segment) const;
+  std::optional<Segment> segment(std::uint64_t number) const;
+  Result<std::unique_ptr<File>> open_segment(std::uint64_t number) const;
+  Result<std::shared_ptr<const SegmentIndex>> index_of(std::uint64_t number) const;
+  Result<std::optional<Bytes>> payload_in(std::uint64_t number, const Digest& digest) const;
+
+  const std::filesystem::path path_;
+  const Access access_;
+  const Options options_;
+  FileSystem& files_;
+  ContentStore content_;
+  std::unique_ptr<FileLock> lock_;
+  std::uint64_t session_ = 1;
+  std::vector<Damage> damages_;
+  std::uint64_t torn_bytes_ = 0;
+  std::unordered_map<ActorId, Entry> entries_;
+
+  mutable std::mutex mutex_;
+  std::vector<Segment> segments_;
+  std::uint64_t next_number_ = 1;
+  SecureRandom system_random_;
+};
+
+}  // namespace theater::store

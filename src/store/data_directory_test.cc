@@ -1,0 +1,230 @@
+#include "store/data_directory.h"
+
+#include <gtest/gtest.h>
+
+#include "store/sample_store.h"
+
+namespace theater::store {
+namespace {
+
+class Directory : public testing::Test {
+ protected:
+  std::unique_ptr<DataDirectory> open(DataDirectory::Access access = DataDirectory::Access::kWrite) {
+    auto directory = DataDirectory::open(kSampleDirectory, access, on_disk(disk_, random_));
+    EXPECT_TRUE(directory) << directory.error().to_string();
+    return std::move(*directory);
+  }
+  std::unique_ptr<SegmentWriter> begin(DataDirectory& directory, std::uint32_t shard = 0) {
+    auto writer = directory.begin_segment(shard, chain::kSampleTimeNs);
+    EXPECT_TRUE(writer) << writer.error().to_string();
+    return std::move(*writer);
+  }
+  void expect_all(const DataDirectory& directory, std::size_t actors) {
+    ASSERT_EQ(directory.actors().size(), actors);
+    for (std::size_t actor = 0; actor < actors; ++actor) {
+      const auto stored = directory.actor(SampleActors::id(actor));
+      ASSERT_TRUE(stored);
+      EXPECT_EQ(stored->next_sequence, actors_.head(actor).next_sequence);
+      EXPECT_EQ(stored->head, actors_.head(actor).hash);
+      EXPECT_EQ(stored->name, "actor " + std::to_string(actor));
+      EXPECT_FALSE(stored->damage);
+      const VerifyReport report = verify_chain(directory, stored->id);
+      EXPECT_TRUE(report.ok()) << report.fault->what;
+      EXPECT_EQ(report.events, actors_.head(actor).next_sequence);
+      EXPECT_EQ(report.head_hash, actors_.head(actor).hash);
+      EXPECT_EQ(report.payloads_missing, 0u);
+    }
+  }
+
+  MemoryDisk disk_;
+  SeededRandom random_{1};
+  SampleActors actors_{10};
+};
+
+TEST_F(Directory, chains_are_there_again_when_it_is_opened_again) {
+  {
+    auto directory = open();
+    auto writer = begin(*directory);
+    for (int round = 0; round < 20; ++round) {
+      for (std::size_t actor = 0; actor < 3; ++actor) actors_.record(*writer, actor, round % 3 == 0 ? 2000 : 20);
+    }
+    ASSERT_TRUE(writer->close());
+  }
+  expect_all(*open(), 3);
+  expect_all(*open(DataDirectory::Access::kRead), 3);
+}
+
+TEST_F(Directory, chains_go_on_over_segments_shards_and_sessions) {
+  for (int session = 0; session < 4; ++session) {
+    auto directory = open();
+    for (int segment = 0; segment < 3; ++segment) {
+      auto writer = begin(*directory, static_cast<std::uint32_t>(segment % 2));
+      for (int i = 0; i < 30; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 3, i % 5 == 0 ? 3000 : 20);
+      ASSERT_TRUE(writer->close());
+    }
+  }
+  expect_all(*open(DataDirectory::Access::kRead), 3);
+}
+
+TEST_F(Directory, a_stream_begins_with_the_link_that_holds_the_sequence) {
+  auto directory = open();
+  for (int segment = 0; segment < 3; ++segment) {
+    auto writer = begin(*directory);
+    for (int i = 0; i < 10; ++i) actors_.record(*writer, 0);
+    ASSERT_TRUE(writer->close());
+  }
+  directory.reset();
+  directory = open();
+  for (const std::uint64_t from : {0, 1, 2, 3, 19, 20, 21, 40, 57, 58}) {
+    auto stream = directory->chain(SampleActors::id(0), from);
+    ASSERT_TRUE(stream);
+    const auto link = (*stream)->next();
+    ASSERT_TRUE(link && *link) << from;
+    EXPECT_LE((*link)->first_sequence, from);
+    EXPECT_GT((*link)->first_sequence + (*link)->event_count, from);
+    std::uint64_t last = (*link)->first_sequence + (*link)->event_count;
+    for (auto more = (*stream)->next(); more && *more; more = (*stream)->next()) {
+      EXPECT_EQ((*more)->first_sequence, last);
+      last = (*more)->first_sequence + (*more)->event_count;
+    }
+    EXPECT_EQ(last, actors_.head(0).next_sequence);
+  }
+}
+
+TEST_F(Directory, a_torn_tail_is_cut_and_what_was_before_it_goes_on) {
+  {
+    auto directory = open();
+    auto writer = begin(*directory);
+    for (int i = 0; i < 50; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 2);
+    ASSERT_TRUE(writer->write());
+    ASSERT_TRUE(writer->sync());
+  }
+  const auto path = kSampleDirectory / "segments" / segment_file_name(1, 0);
+  Bytes content = disk_.content(path);
+  append(content, chain::pattern(700));
+  disk_.set_content(path, content);
+  {
+    auto directory = open();
+    EXPECT_EQ(directory->torn_bytes(), 700u);
+    expect_all(*directory, 2);
+    auto writer = begin(*directory);
+    actors_.record(*writer, 0);
+    ASSERT_TRUE(writer->close());
+  }
+  auto directory = open();
+  EXPECT_EQ(directory->torn_bytes(), 0u);
+  expect_all(*directory, 2);
+}
+
+TEST_F(Directory, a_group_that_was_cut_keeps_its_first_links) {
+  {
+    auto directory = open();
+    auto writer = begin(*directory);
+    for (int i = 0; i < 10; ++i) actors_.record(*writer, 0);
+    ASSERT_TRUE(writer->write());
+  }
+  const auto path = kSampleDirectory / "segments" / segment_file_name(1, 0);
+  Bytes content = disk_.content(path);
+  content.resize(content.size() - 3);
+  disk_.set_content(path, content);
+  const auto& last = actors_.written()[actors_.written().size() - 2];
+  for (int times = 0; times < 3; ++times) {
+    auto directory = open();
+    const auto stored = directory->actor(SampleActors::id(0));
+    ASSERT_TRUE(stored);
+    EXPECT_EQ(stored->head, last.hash);
+    EXPECT_TRUE(directory->damages().empty());
+    EXPECT_EQ(verify_chain(*directory, stored->id).events, last.next_sequence);
+  }
+}
+
+TEST_F(Directory, looking_at_it_changes_nothing) {
+  {
+    auto directory = open();
+    auto writer = begin(*directory);
+    for (int i = 0; i < 10; ++i) actors_.record(*writer, 0);
+    ASSERT_TRUE(writer->write());
+    // While its owner still writes.
+    expect_all(*open(DataDirectory::Access::kRead), 1);
+  }
+  const std::uint64_t writes = disk_.count(MemoryDisk::Operation::kWrite);
+  const std::uint64_t syncs = disk_.count(MemoryDisk::Operation::kSync);
+  expect_all(*open(DataDirectory::Access::kRead), 1);
+  EXPECT_EQ(disk_.count(MemoryDisk::Operation::kWrite), writes);
+  EXPECT_EQ(disk_.count(MemoryDisk::Operation::kSync), syncs);
+}
+
+TEST_F(Directory, a_second_writer_is_refused) {
+  auto first = open();
+  const auto second = DataDirectory::open(kSampleDirectory, DataDirectory::Access::kWrite, on_disk(disk_, random_));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), ErrorCode::kUnavailable);
+}
+
+TEST_F(Directory, a_folder_with_something_else_in_it_is_refused) {
+  ASSERT_TRUE(disk_.make_directory(kSampleDirectory));
+  disk_.set_content(kSampleDirectory / "thesis.txt", to_bytes("precious"));
+  const auto opened = DataDirectory::open(kSampleDirectory, DataDirectory::Access::kWrite, on_disk(disk_, random_));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_NE(opened.error().message().find("thesis.txt"), std::string::npos);
+}
+
+TEST_F(Directory, what_is_no_data_directory_cannot_be_read) {
+  const auto opened = DataDirectory::open(kSampleDirectory, DataDirectory::Access::kRead, on_disk(disk_, random_));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), ErrorCode::kNotFound);
+}
+
+TEST_F(Directory, damage_names_its_actor_and_the_others_are_whole) {
+  {
+    auto directory = open();
+    auto writer = begin(*directory);
+    for (int i = 0; i < 60; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 3);
+    ASSERT_TRUE(writer->close());
+    writer = begin(*directory);
+    for (int i = 0; i < 60; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 3);
+    ASSERT_TRUE(writer->close());
+  }
+  const auto path = kSampleDirectory / "segments" / segment_file_name(1, 0);
+  Bytes content = disk_.content(path);
+  content[content.size() / 2] ^= 4;
+  disk_.set_content(path, content);
+  auto directory = open();
+  ASSERT_EQ(directory->damages().size(), 1u);
+  const Damage damage = directory->damages()[0];
+  ASSERT_TRUE(damage.actor);
+  EXPECT_EQ(directory->actor(*damage.actor)->damage->sequence, damage.sequence);
+  EXPECT_NE(damage.to_string().find(to_string(*damage.actor)), std::string::npos);
+  for (const StoredActor& actor : directory->actors()) {
+    const VerifyReport report = verify_chain(*directory, actor.id);
+    if (actor.id == *damage.actor) {
+      EXPECT_FALSE(report.ok() && report.events == actors_.head(0).next_sequence);
+      EXPECT_LE(report.events, damage.sequence);
+    } else {
+      EXPECT_TRUE(report.ok()) << report.fault->what;
+      EXPECT_FALSE(actor.damage);
+    }
+  }
+}
+
+TEST_F(Directory, a_segment_that_is_gone_is_missed) {
+  {
+    auto directory = open();
+    for (int segment = 0; segment < 3; ++segment) {
+      auto writer = begin(*directory);
+      for (int i = 0; i < 10; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 2);
+      ASSERT_TRUE(writer->close());
+    }
+  }
+  ASSERT_TRUE(disk_.remove(kSampleDirectory / "segments" / segment_file_name(2, 0)));
+  auto directory = open();
+  EXPECT_EQ(directory->damages().size(), 2u) << "one for each actor";
+  for (const StoredActor& actor : directory->actors()) {
+    ASSERT_TRUE(actor.damage);
+    EXPECT_NE(actor.damage->what.find("missing"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace theater::store

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "store/segment_scanner.h"
+
+namespace theater::store {
+
+/// Something that is not as it was written.
+struct Damage {
+  /// Whose chain it is in, and its first event that is affected; none where no event is, or nothing tells whose.
+  std::optional<ActorId> actor;
+  std::uint64_t sequence = 0;
+  std::string what;
+  /// Where: the segment's number and the place in its file.
+  std::uint64_t segment = 0;
+  std::uint64_t offset = 0;
+
+  std::string to_string() const;
+};
+
+/// Where a chain ends, as far as it was read.
+struct ChainEnd {
+  Digest head{};
+  std::uint64_t next_sequence = 0;
+  /// A link behind this one is missing or changed: what follows in later segments does not count.
+  bool is_broken = false;
+};
+using ChainEnds = std::unordered_map<ActorId, ChainEnd>;
+
+/// What reading a whole segment found.
+struct ScannedSegment {
+  SegmentIndex index;
+  std::vector<Damage> damages;
+  SegmentTail tail;
+};
+
+/// Reads all of a segment that was opened with its content checked, and joins its links to the chains' ends so far. An
+/// error only when the file cannot be read.
+Result<ScannedSegment> scan_segment(SegmentScanner& scanner, std::uint64_t segment, ChainEnds& ends);
+
+/// Joins what a closed segment's index says to the chains' ends so far.
+void join_index(const SegmentIndex& index, std::uint64_t segment, ChainEnds& ends, std::vector<Damage>& damages);
+
+}  // namespace theater::store

@@ -1,0 +1,188 @@
+#include "store/segment_writer.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "chain/link_codec.h"
+
+namespace theater::store {
+namespace {
+
+/// Content from this size on is written from where it lies; a copy would cost more than a write.
+constexpr std::size_t kWriteAloneBytes = 128u << 10;
+
+void put_record(Bytes& out, RecordType type, ByteView content, const Digest& digest) {
+  std::uint8_t header[chain::kRecordHeaderBytes];
+  chain::put_record_header(
+      header, {.type = static_cast<std::uint8_t>(type), .length = static_cast<std::uint32_t>(content.size())});
+  append(out, header);
+  append(out, content);
+  append(out, digest);
+}
+
+/// What the link's started and stopped events say.
+void note_lifecycle(ByteView link, std::uint64_t offset, ChainPart& part) {
+  chain::LinkDecoder decoder(link);
+  chain::EventView event;
+  while (decoder.next(event)) {
+    if (event.kind() == EventKind::kStarted) part.started_offset = offset;
+    part.is_stopped = event.kind() == EventKind::kStopped;
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(FileSystem& files, const std::filesystem::path& directory,
+                                                             const SegmentHeader& header) {
+  auto file = files.open(directory / segment_file_name(header.number, header.shard), OpenMode::kCreate);
+  if (!file) return fail(std::move(file.error()));
+  Bytes bytes = to_bytes(kSegmentMagic);
+  const auto content = encode(header);
+  put_record(bytes, RecordType::kSegment, content, sha256(content));
+  THEATER_CHECK(bytes.size() == kFirstGroupOffset);
+  if (auto written = (*file)->write(0, bytes); !written) return fail(std::move(written.error()));
+  if (auto synced = (*file)->sync(); !synced) return fail(std::move(synced.error()));
+  if (auto synced = files.sync_directory(directory); !synced) return fail(std::move(synced.error()));
+  return go_on(std::move(*file), header, kFirstGroupOffset, {});
+}
+
+std::unique_ptr<SegmentWriter> SegmentWriter::go_on(std::unique_ptr<File> file, const SegmentHeader& header,
+                                                    std::uint64_t end, SegmentIndex index) {
+  std::unique_ptr<SegmentWriter> writer(new SegmentWriter(std::move(file), header));
+  writer->written_bytes_ = end;
+  writer->synced_bytes_ = end;
+  writer->chains_.insert(index.chains.begin(), index.chains.end());
+  writer->payloads_ = std::move(index.payloads);
+  for (const auto& [actor, part] : writer->chains_) writer->links_ += part.links;
+  return writer;
+}
+
+SegmentWriter::SegmentWriter(std::unique_ptr<File> file, const SegmentHeader& header)
+    : file_(std::move(file)), header_(header), pending_(kPendingFront) {}
+
+Result<void> SegmentWriter::cut(std::uint64_t group_offset) {
+  // What was read may be in the machine's memory only.
+  synced_bytes_ = 0;
+  const auto keep = [&](Result<void> result) {
+    if (!result && !error_) error_ = result.error();
+    return result;
+  };
+  if (auto cut = keep(file_->truncate(written_bytes_)); !cut) return cut;
+  if (group_offset < written_bytes_) {
+    // The group has fewer records now.
+    std::uint8_t record[kGroupRecordBytes];
+    put_group_record(record, group_offset, written_bytes_ - group_offset - kGroupRecordBytes);
+    if (auto written = keep(file_->write(group_offset, record)); !written) return written;
+  }
+  return sync();
+}
+
+void SegmentWriter::add_link(const LinkToWrite& link) {
+  const std::uint64_t offset = next_record_offset();
+  ChainPart& part = chains_[link.actor];
+  if (part.links == 0) {
+    // Version and actor stand before the hash of the link before.
+    constexpr std::size_t kPreviousOffset = 1 + 16;
+    part.first_sequence = link.first_sequence;
+    part.first_offset = offset;
+    std::copy_n(link.bytes.begin() + kPreviousOffset, part.previous.size(), part.previous.begin());
+  }
+  ++part.links;
+  ++links_;
+  part.next_sequence = link.first_sequence + link.event_count;
+  part.head = link.hash;
+  part.last_offset = offset;
+  part.is_stopped = false;
+  if (link.has_lifecycle) note_lifecycle(link.bytes, offset, part);
+  put(RecordType::kLink, link.bytes, link.hash);
+}
+
+void SegmentWriter::add_payload(const Digest& digest, ByteView content) {
+  if (content.size() >= kWriteAloneBytes) return write_alone(RecordType::kPayload, content, digest);
+  payloads_.push_back({digest, next_record_offset()});
+  put(RecordType::kPayload, content, digest);
+}
+
+void SegmentWriter::put(RecordType type, ByteView content, const Digest& digest) {
+  put_record(pending_, type, content, digest);
+}
+
+void SegmentWriter::write_alone(RecordType type, ByteView content, const Digest& digest) {
+  // The error, if any, stays in error_.
+  if (!write()) return;
+  Bytes front(kPendingFront);
+  put_group_record(front.data(), written_bytes_, chain::kRecordFrameBytes + content.size());
+  std::uint8_t header[chain::kRecordHeaderBytes];
+  chain::put_record_header(
+      header, {.type = static_cast<std::uint8_t>(type), .length = static_cast<std::uint32_t>(content.size())});
+  append(front, header);
+  payloads_.push_back({digest, written_bytes_ + kPendingFront});
+  if (!write_at_end(front) || !write_at_end(content)) return;
+  static_cast<void>(write_at_end(digest));
+}
+
+void SegmentWriter::put_group_record(std::uint8_t* out, std::uint64_t offset, std::uint64_t bytes) const {
+  const auto content = encode(GroupHeader{
+      .marker = header_.marker, .offset = offset, .synced = std::min(offset, synced_bytes_), .bytes = bytes});
+  chain::put_record_header(out, {.type = static_cast<std::uint8_t>(RecordType::kGroup), .length = content.size()});
+  const Digest digest = sha256(content);
+  std::copy(content.begin(), content.end(), out + chain::kRecordHeaderBytes);
+  std::copy(digest.begin(), digest.end(), out + chain::kRecordHeaderBytes + content.size());
+}
+
+Result<void> SegmentWriter::write() {
+  if (error_) return fail(*error_);
+  if (pending_bytes() == 0) return {};
+  put_group_record(pending_.data(), written_bytes_, pending_bytes());
+  auto written = write_at_end(pending_);
+  pending_.resize(kPendingFront);
+  return written;
+}
+
+Result<void> SegmentWriter::write_at_end(ByteView bytes) {
+  if (error_) return fail(*error_);
+  auto written = file_->write(written_bytes_, bytes);
+  if (!written) {
+    error_ = written.error();
+    return written;
+  }
+  written_bytes_ += bytes.size();
+  return {};
+}
+
+Result<void> SegmentWriter::sync() {
+  if (error_) return fail(*error_);
+  if (synced_bytes_ == written_bytes_) return {};
+  auto synced = file_->sync();
+  if (!synced) {
+    error_ = synced.error();
+    return synced;
+  }
+  synced_bytes_ = written_bytes_;
+  return {};
+}
+
+Result<void> SegmentWriter::write_mark() {
+  std::uint8_t record[kGroupRecordBytes];
+  put_group_record(record, written_bytes_, 0);
+  return write_at_end(record);
+}
+
+Result<void> SegmentWriter::close(bool is_damaged) {
+  if (auto written = write(); !written) return written;
+  if (auto synced = sync(); !synced) return synced;
+  SegmentIndex content_index{.is_damaged = is_damaged, .chains = {chains_.begin(), chains_.end()}, .payloads = {}};
+  // Of a payload that is there several times any place will do.
+  std::ranges::sort(payloads_);
+  std::ranges::unique_copy(payloads_, std::back_inserter(content_index.payloads), {}, &PayloadPlace::digest);
+  SegmentEnd end{.marker = header_.marker, .offset = 0, .index_offset = next_record_offset(), .links = links_};
+  const Bytes index = encode(content_index);
+  put(RecordType::kIndex, index, sha256(index));
+  end.offset = next_record_offset();
+  const auto content = encode(end);
+  put(RecordType::kEnd, content, sha256(content));
+  if (auto written = write(); !written) return written;
+  return sync();
+}
+
+}  // namespace theater::store
