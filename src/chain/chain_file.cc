@@ -218,7 +218,7 @@ Result<std::optional<ChainFileRecord>> ChainFileReader::content(ChainFileRecord:
   record.type = type;
   record.bytes = ByteView(record_).first(length);
   record.file_offset = start;
-  record.content_offset = start + kRecordHeaderBytes;
+  record.content_offset = start + chain::kRecordHeaderBytes;
   std::memcpy(record.digest.data(), record_.data() + length, sizeof(Digest));
   if (type == ChainFileRecord::Type::kClosed) {
     record.closed_links = chain::get_little_endian<std::uint64_t>(record_.data());
