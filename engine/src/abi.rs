@@ -166,6 +166,8 @@ pub struct TeOutcome {
     pub message: TeBytes,
     pub backtrace: TeBytes,
     pub fuel_used: u64,
+    /// Instance, store, last text, last bytes: addresses for prefetching.
+    pub touched: [*const c_void; 4],
 }
 
 impl TeOutcome {
@@ -179,6 +181,7 @@ impl TeOutcome {
             message: TeBytes::EMPTY,
             backtrace: TeBytes::EMPTY,
             fuel_used,
+            touched: [std::ptr::null(); 4],
         }
     }
 }

@@ -23,6 +23,9 @@ pub struct Host {
     pub shared: Arc<Shared>,
     /// Heads of parameters, reused by every host call.
     pub scratch: Vec<u8>,
+    /// Where in guest memory the last host call's text and bytes lay: a guest that does the same again and again touches the same
+    /// lines. Addresses only.
+    pub touched: [*const u8; 2],
     /// Replies whose pieces had to be joined.
     pub joined: Vec<u8>,
     table_elements: u64,
@@ -97,6 +100,7 @@ impl Host {
             counts_fuel,
             shared,
             scratch: Vec::new(),
+            touched: [std::ptr::null(); 2],
             joined: Vec::new(),
             table_elements: 0,
         }

@@ -4,6 +4,7 @@ use crate::canon::{Cursor, Malformed, Read, put_bytes, put_unsigned, read_all};
 use crate::failure::HostTrap;
 use crate::host::{Answer, BorrowedValue, Host, suspended};
 use crate::types::{Function, Ty};
+use std::borrow::Cow;
 use std::future::ready;
 use std::sync::Arc;
 use wasmtime::component::{ComponentNamedList, Lift, LinkerInstance, Lower, WasmList, WasmStr};
@@ -62,38 +63,55 @@ impl Shape {
     }
 }
 
-/// Parameters that are written to `head`, except for a last byte list, which stays in guest memory.
+/// What parameters have in guest memory: a text, and a last byte list, which stays there.
+#[derive(Default)]
+struct Pieces<'a> {
+    text: &'a [u8],
+    body: &'a [u8],
+}
+
+/// Parameters that are written to `head`, except for the body.
 trait Params: ComponentNamedList + Lift + 'static {
-    fn write<'a>(&self, store: &'a StoreContextMut<'_, Host>, head: &mut Vec<u8>) -> Result<&'a [u8]>;
+    fn write<'a>(&self, store: &'a StoreContextMut<'_, Host>, head: &mut Vec<u8>) -> Result<Pieces<'a>>;
 }
 
 impl Params for () {
-    fn write<'a>(&self, _: &'a StoreContextMut<'_, Host>, _: &mut Vec<u8>) -> Result<&'a [u8]> {
-        Ok(&[])
+    fn write<'a>(&self, _: &'a StoreContextMut<'_, Host>, _: &mut Vec<u8>) -> Result<Pieces<'a>> {
+        Ok(Pieces::default())
     }
 }
 
 impl Params for (u64,) {
-    fn write<'a>(&self, _: &'a StoreContextMut<'_, Host>, head: &mut Vec<u8>) -> Result<&'a [u8]> {
+    fn write<'a>(&self, _: &'a StoreContextMut<'_, Host>, head: &mut Vec<u8>) -> Result<Pieces<'a>> {
         put_unsigned(head, self.0);
-        Ok(&[])
+        Ok(Pieces::default())
     }
 }
 
 impl Params for (WasmStr,) {
-    fn write<'a>(&self, store: &'a StoreContextMut<'_, Host>, head: &mut Vec<u8>) -> Result<&'a [u8]> {
-        put_bytes(head, self.0.to_str(store)?.as_bytes());
-        Ok(&[])
+    fn write<'a>(&self, store: &'a StoreContextMut<'_, Host>, head: &mut Vec<u8>) -> Result<Pieces<'a>> {
+        let text = self.0.to_str(store)?;
+        put_bytes(head, text.as_bytes());
+        Ok(Pieces { text: in_guest(&text), body: &[] })
     }
 }
 
 impl Params for (WasmStr, WasmList<u8>) {
     #[inline]
-    fn write<'a>(&self, store: &'a StoreContextMut<'_, Host>, head: &mut Vec<u8>) -> Result<&'a [u8]> {
-        put_bytes(head, self.0.to_str(store)?.as_bytes());
+    fn write<'a>(&self, store: &'a StoreContextMut<'_, Host>, head: &mut Vec<u8>) -> Result<Pieces<'a>> {
+        let text = self.0.to_str(store)?;
+        put_bytes(head, text.as_bytes());
         let body = self.1.as_le_slice(store);
         put_unsigned(head, body.len() as u64);
-        Ok(body)
+        Ok(Pieces { text: in_guest(&text), body })
+    }
+}
+
+/// The text's bytes if they were not converted from another encoding.
+fn in_guest<'a>(text: &Cow<'a, str>) -> &'a [u8] {
+    match text {
+        Cow::Borrowed(text) => text.as_bytes(),
+        Cow::Owned(_) => &[],
     }
 }
 
@@ -182,8 +200,14 @@ fn bind<P: Params, R: Reply>(
 fn ask<P: Params>(store: &mut StoreContextMut<'_, Host>, index: u32, params: &P) -> Result<Answer> {
     let mut head = std::mem::take(&mut store.data_mut().scratch);
     head.clear();
-    let answer = params.write(store, &mut head).and_then(|body| store.data().ask(index, &head, body));
-    store.data_mut().scratch = head;
+    let mut touched = [std::ptr::null(); 2];
+    let answer = params.write(store, &mut head).and_then(|pieces| {
+        touched = [pieces.text.as_ptr(), pieces.body.as_ptr()];
+        store.data().ask(index, &head, pieces.body)
+    });
+    let host = store.data_mut();
+    host.scratch = head;
+    host.touched = touched;
     answer
 }
 

@@ -210,11 +210,21 @@ impl Instance {
         let has_state = returned.state.is_some();
         self.state = returned.state.unwrap_or_default();
         out.write(TeOutcome {
+            touched: self.touched(),
             has_state,
             state: TeBytes::of(&self.state),
             result: TeValue { head: TeBytes::of(&self.head), body: TeBytes::of(&self.body) },
             ..TeOutcome::of(status, fuel_used)
         });
+    }
+
+    /// Where the call found what it needed, as far as that is known here.
+    #[inline]
+    fn touched(&self) -> [*const c_void; 4] {
+        let Phase::Ready(store) = &self.phase else { return [std::ptr::null(); 4] };
+        let host = store.data();
+        let [text, body] = host.touched;
+        [std::ptr::from_ref(self).cast(), std::ptr::from_ref(host).cast(), text.cast(), body.cast()]
     }
 
     #[cold]

@@ -1,5 +1,6 @@
 #include "actor/actor_cell.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/check.h"
@@ -162,9 +163,19 @@ void ActorCell::drop_oldest_over_limit() {
 }
 
 void ActorCell::prefetch() const {
-  __builtin_prefetch(&mailbox_);
-  __builtin_prefetch(mailbox_.front());
-  __builtin_prefetch(guest_.get());
+  // With many actors a turn waits for memory more than it computes, at several places one after the other: fetched
+  // together, ahead of time, they take as long as one. What lies behind a pointer is fetched by as many lines as its
+  // object's hot part has.
+  sched::prefetch_lines(mailbox_.front(), (sizeof(Message) + sched::kCacheLineBytes - 1) / sched::kCacheLineBytes);
+  sched::prefetch_lines(guest_.get(), 4);
+  sched::prefetch_lines(hooks_, 3);
+  sched::prefetch_lines(address_.gate, 1);
+  sched::prefetch_lines(state_.data(), 1);
+  const auto [instance, store, text, bytes] = touched_;
+  sched::prefetch_lines(instance, 6);
+  sched::prefetch_lines(store, 4);
+  sched::prefetch_lines(text, 1);
+  sched::prefetch_lines(bytes, 1);
 }
 
 void ActorCell::run() {
@@ -219,7 +230,9 @@ void ActorCell::start_turn(Message* message) {
       .fuel = spec_->manifest.limits.fuel_per_turn,
       .deadline_ticks = spec_->turn_deadline_ticks,
   };
-  turn_advanced(guest_->call(args));
+  const te_outcome& outcome = guest_->call(args);
+  std::ranges::copy(outcome.touched, touched_.begin());
+  turn_advanced(outcome);
 }
 
 void ActorCell::resume_turn() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -179,6 +180,8 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   Mailbox mailbox_;
   ActorAddress address_;
   MessageHooks* hooks_ = nullptr;
+  /// Where the last turn's engine and guest found their data; see te_outcome.
+  std::array<const void*, 4> touched_{};
   ChainHead chain_;
   Bytes state_;
   bool has_state_ = false;

@@ -207,21 +207,33 @@ std::optional<Refusal> refusal_of(Reservation reservation) {
   return Refusal::kStopped;
 }
 
-void tell_answer(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, Result<Payload> answer) {
-  shard.send(shard.shard, *new sched::Task([end = std::move(end), answer = std::move(answer)]() mutable {
-               end->answered(std::move(answer));
+namespace {
+
+/// What goes outside leaves after all that was sent before it has reached its shards' inboxes: who hears an answer and
+/// then writes to another actor comes after what the answering actor wrote to that one.
+template <class Tell>
+void tell_outside(actor::ShardServices& shard, Tell tell) {
+  shard.send(shard.shard, *new sched::Task([&from = shard.shard, tell = std::move(tell)]() mutable {
+               from.flush();
+               tell();
              }));
+}
+
+}  // namespace
+
+void tell_answer(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, Result<Payload> answer) {
+  tell_outside(shard,
+               [end = std::move(end), answer = std::move(answer)]() mutable { end->answered(std::move(answer)); });
 }
 
 void tell_message(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, const ChannelId& channel,
                   Payload message) {
-  shard.send(shard.shard, *new sched::Task([end = std::move(end), channel, message = std::move(message)] {
-               end->channel_message(channel, message);
-             }));
+  tell_outside(
+      shard, [end = std::move(end), channel, message = std::move(message)] { end->channel_message(channel, message); });
 }
 
 void tell_closed(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, const ChannelId& channel) {
-  shard.send(shard.shard, *new sched::Task([end = std::move(end), channel] { end->channel_closed(channel); }));
+  tell_outside(shard, [end = std::move(end), channel] { end->channel_closed(channel); });
 }
 
 void answer(actor::ShardServices& shard, const actor::ReplyTo& reply_to, Payload content) {

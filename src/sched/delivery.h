@@ -1,8 +1,18 @@
 #pragma once
 
+#include <cstddef>
+
 namespace theater::sched {
 
 class Shard;
+
+inline constexpr std::size_t kCacheLineBytes = 64;
+
+/// Asks for memory to be fetched into the cache. Any address will do, null and invalid ones too.
+inline void prefetch_lines(const void* address, std::size_t lines) {
+  const auto* at = static_cast<const char*>(address);
+  for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(at + i * kCacheLineBytes);
+}
 
 /// Something handed to a shard from any thread: deliver() is called once, on the shard's thread. It owns itself, so
 /// deliver() ends with its deletion or reuse.
@@ -34,6 +44,8 @@ class Runnable {
   virtual void run() = 0;
   /// Called a little before run(), to fetch into the cache what run() will touch.
   virtual void prefetch() const {}
+  /// Called before that, so that prefetch() itself need not wait: fetches the beginning of this object.
+  void prefetch_head() const { prefetch_lines(this, 6); }
   /// Stands in the run queue: it must not be destroyed yet.
   bool is_queued() const { return queued_; }
 

@@ -8,6 +8,8 @@ namespace {
 /// Work after which gathered deliveries are handed over, so that another shard does not wait for this one's whole
 /// round.
 constexpr std::size_t kRunnablesPerFlush = 8;
+/// With no more in the queue than these, all that they touch is in the cache still.
+constexpr std::size_t kRunnablesInCache = 64;
 /// Timers fired in one round at most.
 constexpr std::size_t kTimersPerRound = 1024;
 
@@ -74,10 +76,12 @@ bool Shard::run_some(std::size_t max_runnables) {
     run_head_ = runnable->next_runnable_;
     if (run_head_ == nullptr) {
       run_tail_ = nullptr;
-    } else {
+    } else if (run_length_ > kRunnablesInCache) {
       run_head_->prefetch();
+      if (const Runnable* second = run_head_->next_runnable_; second != nullptr) second->prefetch_head();
     }
     runnable->queued_ = false;
+    --run_length_;
     runnable->run();
     worked = true;
     if (ran % kRunnablesPerFlush == kRunnablesPerFlush - 1) flush();

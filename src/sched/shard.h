@@ -58,6 +58,7 @@ class Shard {
       run_tail_->next_runnable_ = &runnable;
     }
     run_tail_ = &runnable;
+    ++run_length_;
   }
 
   /// Owner: a delivery for a shard, this one included, in order with those sent before; handed over by flush(), soon.
@@ -101,6 +102,7 @@ class Shard {
 
   alignas(64) Runnable* run_head_ = nullptr;
   Runnable* run_tail_ = nullptr;
+  std::size_t run_length_ = 0;
   Timers timers_;
   std::vector<Outbound> outbound_;
   std::vector<Shard*> targets_;

@@ -586,6 +586,25 @@ TEST_P(Messaging, requests_from_outside_are_answered_once) {
   EXPECT_EQ(all_seen()[0], "hi");
 }
 
+TEST_P(Messaging, an_answer_comes_after_what_was_sent_before_it) {
+  ActorWorld::Options elsewhere;
+  elsewhere.shard = 1;
+  const ActorId to = world.spawn("to", listener(), elsewhere);
+  ActorWorld::Options here;
+  here.shard = 0;
+  const ActorId teller = world.spawn("teller",
+                                     Script().on(kHandleRequest,
+                                                 [](ScriptContext& me, Received) -> Turn {
+                                                   EXPECT_TRUE(answer_of(co_await me.send("to", "first")).ok);
+                                                   co_return reply("told");
+                                                 }),
+                                     here);
+  world.router().request(teller, as_bytes("go"), 0,
+                         [&](Result<Bytes>) { EXPECT_TRUE(world.router().send(to, as_bytes("second"))); });
+  world.run_until([&] { return count == 2; });
+  EXPECT_THAT(all_seen(), ElementsAre("first", "second"));
+}
+
 TEST_P(Messaging, a_request_from_outside_times_out_or_hears_that_the_actor_stopped) {
   const ActorId silent = world.spawn("silent", Script());
   world.router().request(silent, as_bytes("hi"), 20,
