@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "chain/link_codec.h"
+#include "store/directory_chain.h"
 
 namespace theater::store {
 namespace {
@@ -47,89 +48,6 @@ Result<SegmentIndex> make_index(std::unique_ptr<File> file) {
 }
 
 }  // namespace
-
-// A chain's links -----------------------------------------------------------------------------------------------------
-
-ChainStream::ChainStream(const DataDirectory& directory, ActorId actor, std::uint64_t from_sequence)
-    : directory_(directory), actor_(actor), from_sequence_(from_sequence) {}
-
-ChainStream::~ChainStream() = default;
-
-std::unexpected<Error> ChainStream::damaged(const std::string& what) {
-  ended_ = true;
-  return fail(ErrorCode::kCorrupt,
-              "actor " + to_string(actor_) + ", event " + std::to_string(next_sequence_.value_or(0)) + ": " + what);
-}
-
-Result<bool> ChainStream::open_next_segment() {
-  while (next_segment_ < segments_.size()) {
-    const std::uint64_t number = segments_[next_segment_++];
-    auto index = directory_.index_of(number);
-    if (!index) return fail(std::move(index.error()));
-    const auto part = (*index)->chains.find(actor_);
-    if (part == (*index)->chains.end() || part->second.next_sequence <= from_sequence_) continue;
-    auto file = directory_.open_segment(number);
-    if (!file) return fail(std::move(file.error()));
-    auto scanner = SegmentScanner::open(std::move(*file), {.check_content = false,
-                                                           .from_offset = part->second.first_offset,
-                                                           .until_offset = part->second.last_offset + 1});
-    if (!scanner) return fail(std::move(scanner.error()));
-    scanner_ = std::move(*scanner);
-    return true;
-  }
-  return false;
-}
-
-Result<std::optional<StoredLink>> ChainStream::next() {
-  while (!ended_) {
-    if (!scanner_) {
-      const auto opened = open_next_segment();
-      if (!opened) return fail(opened.error());
-      if (!*opened) break;
-    }
-    auto step = scanner_->next();
-    if (!step) return fail(std::move(step.error()));
-    if (std::holds_alternative<SegmentTail>(*step)) {
-      scanner_.reset();
-      continue;
-    }
-    const auto* record = std::get_if<SegmentRecord>(&*step);
-    // What a fault took away shows by its absence.
-    if (record == nullptr || record->type != RecordType::kLink) continue;
-    constexpr std::size_t kActorOffset = 1;
-    if (record->content.size() < kActorOffset + 16 ||
-        std::memcmp(record->content.data() + kActorOffset, actor_.bytes().data(), 16) != 0) {
-      continue;
-    }
-    const chain::LinkDecoder decoder(record->content);
-    if (!decoder.ok() || sha256(record->content) != record->digest) return damaged("content or digest was changed");
-    const chain::LinkHeader& header = decoder.header();
-    const std::uint64_t next_sequence = header.first_sequence + header.event_count;
-    if (next_sequence_ && (header.first_sequence != *next_sequence_ || header.previous != head_)) {
-      return damaged("the link that follows is not the next one");
-    }
-    head_ = record->digest;
-    next_sequence_ = next_sequence;
-    if (next_sequence <= from_sequence_) continue;
-    return StoredLink{.bytes = to_bytes(record->content),
-                      .hash = record->digest,
-                      .first_sequence = header.first_sequence,
-                      .event_count = header.event_count};
-  }
-  ended_ = true;
-  return std::optional<StoredLink>();
-}
-
-Result<std::optional<Bytes>> ChainStream::content(const Digest& digest) const {
-  // A link's large values lie in its own segment.
-  if (next_segment_ > 0) {
-    auto found = directory_.payload_in(segments_[next_segment_ - 1], digest);
-    if (!found || *found) return found;
-  }
-  return directory_.content(digest);
-}
-
-// The directory -------------------------------------------------------------------------------------------------------
 
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem::path& path, Access access) {
   return open(path, access, Options());
@@ -256,9 +174,11 @@ Result<void> DataDirectory::recover() {
   }
   for (const Damage& damage : damages_) {
     if (!damage.actor) continue;
-    StoredActor& actor = entries_[*damage.actor].actor;
+    Entry& entry = entries_[*damage.actor];
+    StoredActor& actor = entry.actor;
     actor.id = *damage.actor;
     if (!actor.damage || damage.sequence < actor.damage->sequence) actor.damage = damage;
+    if (damage.breaks_chain && !entry.broken) entry.broken = damage;
   }
   return {};
 }
@@ -313,11 +233,15 @@ Result<void> DataDirectory::close_segment(const Segment& segment, const ScannedS
 void DataDirectory::join(const SegmentIndex& index, std::uint64_t segment) {
   for (const auto& [id, part] : index.chains) {
     Entry& entry = entries_[id];
-    if (entry.segments.empty()) {
+    if (entry.places.empty()) {
       entry.actor.id = id;
       entry.actor.first_sequence = part.first_sequence;
     }
-    entry.segments.push_back(segment);
+    entry.places.push_back({.segment = segment,
+                            .first_sequence = part.first_sequence,
+                            .next_sequence = part.next_sequence,
+                            .first_offset = part.first_offset,
+                            .last_offset = part.last_offset});
     entry.actor.next_sequence = part.next_sequence;
     entry.actor.head = part.head;
     entry.actor.is_stopped = part.is_stopped;
@@ -371,14 +295,10 @@ std::optional<StoredActor> DataDirectory::actor(const ActorId& id) const {
   return found->second.actor;
 }
 
-Result<std::unique_ptr<ChainStream>> DataDirectory::chain(const ActorId& id, std::uint64_t from_sequence) const {
+Result<std::unique_ptr<ChainSource>> DataDirectory::chain(const ActorId& id) const {
   const auto found = entries_.find(id);
-  if (found == entries_.end()) {
-    return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
-  }
-  std::unique_ptr<ChainStream> stream(new ChainStream(*this, id, from_sequence));
-  stream->segments_ = found->second.segments;
-  return stream;
+  if (found == entries_.end()) return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
+  return std::make_unique<DirectoryChain>(*this, id, found->second.places, found->second.broken);
 }
 
 std::optional<DataDirectory::Segment> DataDirectory::segment(std::uint64_t number) const {
@@ -408,11 +328,10 @@ Result<std::shared_ptr<const SegmentIndex>> DataDirectory::index_of(std::uint64_
   return std::make_shared<const SegmentIndex>(std::move(*made));
 }
 
-Result<std::optional<Bytes>> DataDirectory::payload_in(std::uint64_t number, const Digest& digest) const {
-  const auto index = index_of(number);
-  if (!index) return fail(index.error());
-  const auto place = std::ranges::lower_bound((*index)->payloads, digest, {}, &PayloadPlace::digest);
-  if (place == (*index)->payloads.end() || place->digest != digest) return std::optional<Bytes>();
+Result<std::optional<Bytes>> DataDirectory::payload_in(std::uint64_t number, const SegmentIndex& index,
+                                                       const Digest& digest) const {
+  const auto place = std::ranges::lower_bound(index.payloads, digest, {}, &PayloadPlace::digest);
+  if (place == index.payloads.end() || place->digest != digest) return std::optional<Bytes>();
   auto file = open_segment(number);
   if (!file) return fail(std::move(file.error()));
   auto scanner =
@@ -439,7 +358,9 @@ Result<std::optional<Bytes>> DataDirectory::content(const Digest& digest) const 
     for (const Segment& segment : segments_) numbers.push_back(segment.number);
   }
   for (std::size_t i = numbers.size(); i-- > 0;) {
-    auto found = payload_in(numbers[i], digest);
+    const auto index = index_of(numbers[i]);
+    if (!index) return fail(index.error());
+    auto found = payload_in(numbers[i], **index, digest);
     if (!found || *found) return found;
   }
   return std::optional<Bytes>();

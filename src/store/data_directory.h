@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/random.h"
+#include "chain/chain_source.h"
 #include "store/content_store.h"
 #include "store/file_system.h"
 #include "store/recovery.h"
@@ -38,45 +39,13 @@ struct StoredActor {
   std::optional<Damage> damage;
 };
 
-/// A link as it is kept, with the hash that stands beside it. Not verified but for that hash.
-struct StoredLink {
-  Bytes bytes;
-  Digest hash{};
+/// What one segment holds of one actor's chain, as far as reading needs it.
+struct ChainPlace {
+  std::uint64_t segment = 0;
   std::uint64_t first_sequence = 0;
-  std::uint32_t event_count = 0;
-};
-
-class DataDirectory;
-
-/// One actor's links in order. One thread at a time; the directory must outlive it.
-class ChainStream {
- public:
-  ~ChainStream();
-  /// The next link; none at the chain's end. kCorrupt names the actor and the event where the chain is damaged: nothing
-  /// follows.
-  Result<std::optional<StoredLink>> next();
-  /// Content of a large value or state by its digest, where links read so far look first; none when it is not kept
-  /// (any more). kCorrupt when it was changed.
-  Result<std::optional<Bytes>> content(const Digest& digest) const;
-
- private:
-  friend class DataDirectory;
-  struct Place;
-
-  ChainStream(const DataDirectory& directory, ActorId actor, std::uint64_t from_sequence);
-  Result<bool> open_next_segment();
-  std::unexpected<Error> damaged(const std::string& what);
-
-  const DataDirectory& directory_;
-  const ActorId actor_;
-  const std::uint64_t from_sequence_;
-  std::vector<std::uint64_t> segments_;
-  std::size_t next_segment_ = 0;
-  std::unique_ptr<SegmentScanner> scanner_;
-  /// Sequence that the next link begins with; none before the first.
-  std::optional<std::uint64_t> next_sequence_;
-  Digest head_{};
-  bool ended_ = false;
+  std::uint64_t next_sequence = 0;
+  std::uint64_t first_offset = 0;
+  std::uint64_t last_offset = 0;
 };
 
 /// The folder in which chains are kept (docs/data-directory.md): segments of links and payloads, and content by digest.
@@ -117,19 +86,20 @@ class DataDirectory {
   /// Bytes of torn tails left out when it was opened: written last, and never said to be safe.
   std::uint64_t torn_bytes() const { return torn_bytes_; }
 
-  /// The actor's links from the one that holds `from_sequence` on. kNotFound.
-  Result<std::unique_ptr<ChainStream>> chain(const ActorId& id, std::uint64_t from_sequence = 0) const;
+  /// The actor's chain as it is now; the directory must outlive it. kNotFound.
+  Result<std::unique_ptr<ChainSource>> chain(const ActorId& id) const;
   /// Content of a large value, state, component or manifest by its digest; none when it is not kept (any more).
   /// kCorrupt when it was changed.
   Result<std::optional<Bytes>> content(const Digest& digest) const;
 
   /// Components, manifests and other content that has a file each. One writer at a time.
   ContentStore& content_files() { return content_; }
+  const ContentStore& content_files() const { return content_; }
   /// Begins a shard's next segment; only with kWrite.
   Result<std::unique_ptr<SegmentWriter>> begin_segment(std::uint32_t shard, std::uint64_t wall_ns);
 
  private:
-  friend class ChainStream;
+  friend class DirectoryChain;
   struct Segment {
     std::uint64_t number = 0;
     std::uint32_t shard = 0;
@@ -138,8 +108,10 @@ class DataDirectory {
   };
   struct Entry {
     StoredActor actor;
-    /// Numbers of the segments that hold a part of its chain, in order.
-    std::vector<std::uint64_t> segments;
+    /// Where its chain lies, in order.
+    std::vector<ChainPlace> places;
+    /// Where the chain is broken; what is behind it does not count.
+    std::optional<Damage> broken;
     /// Where its last started event is.
     std::uint64_t started_segment = 0;
     std::uint64_t started_offset = 0;
@@ -156,7 +128,7 @@ class DataDirectory {
   std::optional<Segment> segment(std::uint64_t number) const;
   Result<std::unique_ptr<File>> open_segment(std::uint64_t number) const;
   Result<std::shared_ptr<const SegmentIndex>> index_of(std::uint64_t number) const;
-  Result<std::optional<Bytes>> payload_in(std::uint64_t number, const Digest& digest) const;
+  Result<std::optional<Bytes>> payload_in(std::uint64_t number, const SegmentIndex& index, const Digest& digest) const;
 
   const std::filesystem::path path_;
   const Access access_;

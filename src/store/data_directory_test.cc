@@ -66,28 +66,37 @@ TEST_F(Directory, chains_go_on_over_segments_shards_and_sessions) {
   expect_all(*open(DataDirectory::Access::kRead), 3);
 }
 
-TEST_F(Directory, a_stream_begins_with_the_link_that_holds_the_sequence) {
+TEST_F(Directory, links_begin_with_the_one_that_holds_the_sequence) {
   auto directory = open();
   for (int segment = 0; segment < 3; ++segment) {
     auto writer = begin(*directory);
-    for (int i = 0; i < 10; ++i) actors_.record(*writer, 0);
+    for (int i = 0; i < 500; ++i) actors_.record(*writer, 0);
     ASSERT_TRUE(writer->close());
   }
   directory.reset();
   directory = open();
-  for (const std::uint64_t from : {0, 1, 2, 3, 19, 20, 21, 40, 57, 58}) {
-    auto stream = directory->chain(SampleActors::id(0), from);
-    ASSERT_TRUE(stream);
-    const auto link = (*stream)->next();
-    ASSERT_TRUE(link && *link) << from;
-    EXPECT_LE((*link)->first_sequence, from);
-    EXPECT_GT((*link)->first_sequence + (*link)->event_count, from);
-    std::uint64_t last = (*link)->first_sequence + (*link)->event_count;
-    for (auto more = (*stream)->next(); more && *more; more = (*stream)->next()) {
-      EXPECT_EQ((*more)->first_sequence, last);
-      last = (*more)->first_sequence + (*more)->event_count;
+  const auto source = directory->chain(SampleActors::id(0));
+  ASSERT_TRUE(source);
+  EXPECT_EQ((*source)->first_sequence(), 0u);
+  EXPECT_EQ((*source)->next_sequence(), actors_.head(0).next_sequence);
+  const std::uint64_t end = actors_.head(0).next_sequence;
+  // Twice: the second time by what the first noted on its way.
+  for (std::uint64_t i = 0; i < 2 * end; i += 7) {
+    const std::uint64_t from = i % end;
+    const auto links = (*source)->links(from);
+    ASSERT_TRUE(links);
+    std::optional<std::uint64_t> last;
+    for (auto link = (*links)->next(); link && *link; link = (*links)->next()) {
+      const chain::LinkDecoder decoder((*link)->bytes);
+      if (!last) {
+        EXPECT_LE(decoder.header().first_sequence, from);
+        EXPECT_GT(decoder.header().first_sequence + decoder.header().event_count, from);
+      } else {
+        EXPECT_EQ(decoder.header().first_sequence, *last);
+      }
+      last = decoder.header().first_sequence + decoder.header().event_count;
     }
-    EXPECT_EQ(last, actors_.head(0).next_sequence);
+    EXPECT_EQ(last, end);
   }
 }
 

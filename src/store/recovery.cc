@@ -130,6 +130,7 @@ class Assembly {
         if (!std::ranges::equal(digest, payload.stored) && !std::ranges::equal(digest, payload.actual)) continue;
         payload.is_named = true;
         report(actor, event.sequence, "its large value: " + payload.what, payload.offset);
+        found_.damages.back().breaks_chain = false;
       }
     });
   }

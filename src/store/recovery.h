@@ -16,6 +16,8 @@ struct Damage {
   std::optional<ActorId> actor;
   std::uint64_t sequence = 0;
   std::string what;
+  /// The chain ends before this event; otherwise it is a large value of the event only.
+  bool breaks_chain = true;
   /// Where: the segment's number and the place in its file.
   std::uint64_t segment = 0;
   std::uint64_t offset = 0;

@@ -93,23 +93,27 @@ inline VerifyReport verify_chain(const DataDirectory& directory, const ActorId& 
   VerifyExpectation expectation;
   expectation.actor = actor;
   ChainVerifier verifier(expectation);
-  auto stream = directory.chain(actor);
-  if (!stream) return verifier.finish(stream.error().to_string());
+  const auto source = directory.chain(actor);
+  if (!source) return verifier.finish(source.error().to_string());
+  const auto links = (*source)->links(0);
+  if (!links) return verifier.finish(links.error().to_string());
   while (true) {
-    auto link = (*stream)->next();
+    const auto link = (*links)->next();
     if (!link) return verifier.finish(link.error().to_string());
     if (!*link) return verifier.finish();
-    chain::LinkDecoder decoder((*link)->bytes);
+    // The view ends with the next call of the source.
+    const Bytes bytes = to_bytes((*link)->bytes);
+    const Digest hash = (*link)->hash;
+    chain::LinkDecoder decoder(bytes);
     chain::EventView event;
     while (decoder.next(event)) {
-      chain::visit_digests(event, [&](ByteView bytes, std::uint64_t) {
+      chain::visit_digests(event, [&](ByteView named, std::uint64_t) {
         Digest digest;
-        std::ranges::copy(bytes, digest.begin());
-        const auto content = (*stream)->content(digest);
-        if (content && *content) verifier.provide_payload(**content, digest);
+        std::ranges::copy(named, digest.begin());
+        if (const auto content = (*source)->find(digest)) verifier.provide_payload(*content, digest);
       });
     }
-    if (!verifier.link((*link)->bytes, &(*link)->hash)) return verifier.finish();
+    if (!verifier.link(bytes, &hash)) return verifier.finish();
   }
 }
 
