@@ -46,12 +46,32 @@ bool ChainVerifier::link(ByteView bytes, const Digest* stored_hash) {
   if (!decoder.ok()) return fault(expected_sequence, "the link is malformed: " + decoder.fault()->to_string());
   if (!check_header(decoder.header()) || !check_events(decoder)) return false;
 
+  if (!check_heads(decoder.header().first_sequence + decoder.header().event_count, hash)) return false;
+
   is_first_ = false;
   next_sequence_ = decoder.header().first_sequence + decoder.header().event_count;
   report_.head_hash = hash;
   report_.last_sequence = next_sequence_ - 1;
   report_.events += decoder.header().event_count;
   ++report_.links;
+  if (next_head_ > 0 && expectation_.heads[next_head_ - 1].next_sequence == next_sequence_) certain_ = report_;
+  return true;
+}
+
+bool ChainVerifier::check_heads(std::uint64_t next_sequence, const Digest& hash) {
+  const std::vector<KnownHead>& heads = expectation_.heads;
+  for (; next_head_ < heads.size() && heads[next_head_].next_sequence <= next_sequence; ++next_head_) {
+    const KnownHead& known = heads[next_head_];
+    if (known.next_sequence == next_sequence && known.head == hash) {
+      ++report_.heads_checked;
+      continue;
+    }
+    // Somewhere after the last known head that fits the chain was written anew; its own hashes cannot say where.
+    report_ = certain_;
+    const std::uint64_t from = report_.events == 0 ? report_.first_sequence : report_.last_sequence + 1;
+    return fault(from, "was written anew from here or later: event " + std::to_string(known.next_sequence - 1) +
+                           " once ended the link " + short_hex(known.head) + "…, which is not in this chain");
+  }
   return true;
 }
 
@@ -69,6 +89,13 @@ bool ChainVerifier::check_header(const chain::LinkHeader& header) {
     report_.first_sequence = first;
     report_.complete = first == 0;
     phase_ = first == 0 ? Phase::kNew : Phase::kUnknown;
+    const std::vector<KnownHead>& heads = expectation_.heads;
+    while (next_head_ < heads.size() && heads[next_head_].next_sequence < first) ++next_head_;
+    report_.heads_before = next_head_;
+    certain_ = report_;
+    // Of what came before the chain only the hash is left.
+    if (first > 0 && !check_heads(first, header.previous)) return false;
+    certain_ = report_;
   } else if (header.first_sequence != next_sequence_) {
     return fault(next_sequence_, "the next link begins with event " + std::to_string(header.first_sequence) +
                                      (header.first_sequence > next_sequence_ ? ": links are missing or out of order"
@@ -178,6 +205,10 @@ const char* ChainVerifier::check_values(const EventView& event) {
 VerifyReport ChainVerifier::finish(std::optional<std::string> extra_fault) {
   const std::uint64_t next = report_.events == 0 ? expectation_.first_sequence.value_or(0) : next_sequence_;
   if (extra_fault) fault(next, std::move(*extra_fault));
+  if (next_head_ < expectation_.heads.size()) {
+    fault(next, "ends before event " + std::to_string(next) + ", but once had events up to " +
+                    std::to_string(expectation_.heads.back().next_sequence) + ", that one not included: cut off");
+  }
   if (expectation_.next_sequence && *expectation_.next_sequence != next) {
     fault(next, "ends before event " + std::to_string(next) + ", expected were events up to " +
                     std::to_string(*expectation_.next_sequence) + ", that one not included");

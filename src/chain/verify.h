@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "chain/chain_snapshot.h"
 #include "chain/link_codec.h"
@@ -36,9 +37,21 @@ struct VerifyReport {
   std::uint64_t payloads_missing = 0;
   /// Links whose time lies before that of the link before: the machine's clock was set back.
   std::uint64_t clock_steps_back = 0;
+  /// Known heads that the chain runs through; and those of events before the first that is shown, which nothing here
+  /// can be compared with.
+  std::uint64_t heads_checked = 0;
+  std::uint64_t heads_before = 0;
   std::optional<Fault> fault;
 
   bool ok() const { return !fault; }
+};
+
+/// A chain had these events once, and the link that ended there this hash: what a checkpoint tells (checkpoint.h).
+struct KnownHead {
+  std::uint64_t next_sequence = 0;
+  Digest head{};
+
+  auto operator<=>(const KnownHead&) const = default;
 };
 
 /// What the one who verifies knows from elsewhere. Without it a chain that was cut at its end, or written anew from
@@ -50,6 +63,8 @@ struct VerifyExpectation {
   /// Hash of the last link, and the sequence after its last event.
   std::optional<Digest> head_hash;
   std::optional<std::uint64_t> next_sequence;
+  /// Heads that the chain must run through, ordered.
+  std::vector<KnownHead> heads;
 };
 
 /// Verifies one actor's links in order, trusting nothing but its input: hashes, encoding, dense sequences, and that the
@@ -84,6 +99,8 @@ class ChainVerifier {
   const char* check_order(EventKind kind, bool is_resumption);
   const char* check_functions(const chain::EventView& event);
   const char* check_values(const chain::EventView& event);
+  /// Compares the end of a link with the heads known there.
+  bool check_heads(std::uint64_t next_sequence, const Digest& hash);
   bool fault(std::uint64_t sequence, std::string what);
 
   const VerifyExpectation expectation_;
@@ -92,6 +109,10 @@ class ChainVerifier {
   bool is_first_ = true;
   std::uint64_t next_sequence_ = 0;
   std::uint64_t last_time_ns_ = 0;
+  /// The first of the known heads that no link has come to yet.
+  std::size_t next_head_ = 0;
+  /// The report where the chain last ran through a known head: all that is certain when it misses a later one.
+  VerifyReport certain_;
   std::optional<std::uint64_t> import_count_;
   std::optional<std::uint64_t> export_count_;
   struct DigestHash {

@@ -215,6 +215,77 @@ TEST(Verify, another_actor_than_expected_is_found) {
   EXPECT_EQ(verify_links(long_chain(3), expectation).fault->sequence, 0u);
 }
 
+/// The heads after each of these links.
+std::vector<KnownHead> heads_after(const std::vector<StoredLink>& links, std::initializer_list<std::size_t> places) {
+  std::vector<KnownHead> heads;
+  for (const std::size_t place : places) {
+    const LinkDecoder link(links[place].bytes);
+    heads.push_back({link.header().first_sequence + link.header().event_count, links[place].hash});
+  }
+  return heads;
+}
+
+TEST(Verify, a_chain_runs_through_its_own_heads) {
+  const auto links = long_chain(10);
+  VerifyExpectation expectation;
+  expectation.heads = heads_after(links, {0, 3, 4, 10});
+  const VerifyReport report = verify_links(links, expectation);
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.heads_checked, 4u);
+  EXPECT_EQ(report.links, 11u);
+}
+
+TEST(Verify, a_chain_that_misses_a_known_head_is_certain_up_to_the_last_one_that_fits) {
+  const auto original = long_chain(10);
+  auto links = original;
+  links[6].bytes.back() ^= 1;
+  reseal(links, 6);
+  VerifyExpectation expectation;
+  expectation.heads = heads_after(original, {2, 4, 8});
+  const VerifyReport report = verify_links(links, expectation);
+  ASSERT_TRUE(report.fault);
+  EXPECT_EQ(report.fault->sequence, original[5].first_sequence) << report.fault->what;
+  EXPECT_EQ(report.links, 5u);
+  EXPECT_EQ(report.events, original[5].first_sequence);
+  EXPECT_EQ(report.head_hash, original[4].hash);
+  expectation.heads = heads_after(original, {8});
+  EXPECT_EQ(verify_links(links, expectation).fault->sequence, 0u);
+  expectation.heads = heads_after(original, {5});
+  EXPECT_TRUE(verify_links(links, expectation).ok()) << "nobody can tell";
+}
+
+TEST(Verify, a_head_where_no_link_ends_is_missed) {
+  const auto links = long_chain(10);
+  VerifyExpectation expectation;
+  expectation.heads = heads_after(links, {5});
+  ++expectation.heads[0].next_sequence;
+  EXPECT_TRUE(verify_links(links, expectation).fault);
+}
+
+TEST(Verify, a_chain_that_ends_before_a_known_head_was_cut) {
+  auto links = long_chain(10);
+  VerifyExpectation expectation;
+  expectation.heads = heads_after(links, {5, 10});
+  links.resize(8);
+  const VerifyReport report = verify_links(links, expectation);
+  ASSERT_TRUE(report.fault);
+  EXPECT_EQ(report.fault->sequence, report.last_sequence + 1);
+  EXPECT_EQ(report.links, 8u);
+}
+
+TEST(Verify, heads_of_what_comes_before_the_first_link_shown_are_told_and_the_last_is_compared) {
+  const auto original = long_chain(10);
+  const std::vector<StoredLink> links(original.begin() + 4, original.end());
+  VerifyExpectation expectation;
+  expectation.heads = heads_after(original, {1, 2, 3, 7});
+  const VerifyReport report = verify_links(links, expectation);
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.heads_before, 2u);
+  EXPECT_EQ(report.heads_checked, 2u);
+  expectation.heads[2].head[0] ^= 1;
+  EXPECT_EQ(verify_links(links, expectation).fault->sequence, links[0].first_sequence);
+}
+
 TEST(Verify, nothing_after_a_fault_is_believed) {
   auto links = long_chain(10);
   links[4].bytes[60] ^= 1;
