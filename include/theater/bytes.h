@@ -40,6 +40,9 @@ bool parse_hex(std::string_view text, std::span<std::uint8_t> out);
 /// Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
 bool is_utf8(ByteView bytes);
 
+/// Whether the bytes look like text: UTF-8 without control characters other than tabs and line breaks.
+bool is_text(ByteView bytes);
+
 /// Text that is safe to show on a terminal: UTF-8 as it is, with control characters and malformed bytes as \xNN, cut at
 /// `max_bytes` with an ellipsis.
 std::string printable(ByteView bytes, std::size_t max_bytes);

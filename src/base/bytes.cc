@@ -1,5 +1,7 @@
 #include "theater/bytes.h"
 
+#include <algorithm>
+
 namespace theater {
 namespace {
 
@@ -62,6 +64,13 @@ bool is_utf8(ByteView bytes) {
     bytes = bytes.subspan(length);
   }
   return true;
+}
+
+bool is_text(ByteView bytes) {
+  const auto is_control = [](std::uint8_t byte) {
+    return (byte < 0x20 && byte != '\n' && byte != '\t' && byte != '\r') || byte == 0x7f;
+  };
+  return std::none_of(bytes.begin(), bytes.end(), is_control) && is_utf8(bytes);
 }
 
 std::string printable(ByteView bytes, std::size_t max_bytes) {

@@ -32,14 +32,6 @@ std::string utc(std::uint64_t time_ns, int digits) {
   return out + "Z";
 }
 
-/// UTF-8 without control characters other than line breaks and tabs.
-bool looks_like_text(ByteView bytes) {
-  const auto is_control = [](std::uint8_t byte) {
-    return (byte < 0x20 && byte != '\n' && byte != '\t' && byte != '\r') || byte == 0x7f;
-  };
-  return std::none_of(bytes.begin(), bytes.end(), is_control) && is_utf8(bytes);
-}
-
 std::string hexadecimal(ByteView bytes, std::size_t max_bytes) {
   const std::size_t shown = std::min(bytes.size(), std::max<std::size_t>(max_bytes / 2, 4));
   std::string text = "0x" + to_hex(bytes.first(shown));
@@ -47,7 +39,7 @@ std::string hexadecimal(ByteView bytes, std::size_t max_bytes) {
 }
 
 std::string quoted(ByteView bytes, std::size_t max_bytes) {
-  if (!looks_like_text(bytes)) return hexadecimal(bytes, max_bytes);
+  if (!is_text(bytes)) return hexadecimal(bytes, max_bytes);
   return "\"" + printable(bytes, max_bytes) + "\"";
 }
 
@@ -217,7 +209,7 @@ std::string preview(const EventValue& value, std::size_t max_bytes) {
   const bool tag_first = !bytes.empty() && bytes[0] == 0;
   auto text = tag_first ? preview_tagged(bytes, value, max_bytes) : preview_items(bytes, value, max_bytes);
   if (!text && !tag_first) text = preview_tagged(bytes, value, max_bytes);
-  if (!text && looks_like_text(bytes) && !bytes.empty()) text = quoted(bytes, max_bytes);
+  if (!text && is_text(bytes) && !bytes.empty()) text = quoted(bytes, max_bytes);
   if (!text) text = bytes.empty() ? "" : hexadecimal(bytes, max_bytes);
   const bool body_is_shown = !value.body_digest || value.body || text->ends_with('>');
   if (!body_is_shown)
