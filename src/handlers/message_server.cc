@@ -38,10 +38,14 @@ enum Function : std::uint32_t {
 HostStatus malformed(const HostCall& call) { return call.trap("malformed parameters"); }
 
 /// The canonical bytes of a string that is an id's text.
-template <class Id>
-Bytes id_params(const Id& id) {
-  Bytes params;
-  ValueWriter(params).string(to_string(id));
+using IdParams = std::array<std::uint8_t, kUuidTextLength + 1>;
+
+IdParams id_params(const std::array<std::uint8_t, 16>& id) {
+  char text[kUuidTextLength];
+  format_uuid(id, text);
+  IdParams params;
+  params[0] = kUuidTextLength;
+  std::copy_n(text, kUuidTextLength, params.begin() + 1);
   return params;
 }
 
@@ -160,10 +164,6 @@ HostStatus MessageServer::send(HostCall& call) {
   return call.done();
 }
 
-std::uint64_t MessageServer::wait_deadline_ns() const {
-  return cell_.monotonic_ns() + cell_.spec().manifest.limits.request_timeout_ms * kNsPerMs;
-}
-
 HostStatus MessageServer::refuse_cycle(HostCall& call, const std::vector<ActorId>& cycle, const Target& target,
                                        std::uint64_t bytes) const {
   // The place was reserved and counted as sent: it ends as a message that was not permitted.
@@ -178,34 +178,41 @@ HostStatus MessageServer::refuse_cycle(HostCall& call, const std::vector<ActorId
   return call.done_with_error(text);
 }
 
+std::expected<Message*, HostStatus> MessageServer::prepare_waiting(HostCall& call, Right right, MessageKind kind,
+                                                                   std::string_view text, ByteView content,
+                                                                   const std::array<std::uint8_t, 16>& id) {
+  const auto target = reserve(right, text, kind, content.size());
+  if (!target) return std::unexpected(call.done_with_error(target.error()));
+  if (const auto cycle = services_.waits.wait(cell_.address(), target->address)) {
+    services_.accounting.withdrawn(Refusal::kCycle);
+    return std::unexpected(refuse_cycle(call, *cycle, *target, content.size()));
+  }
+  Message* message = make_message(*target, kind, cell_.current_sequence(), content.size());
+  message->id = id;
+  message->expires_ns = cell_.monotonic_ns() + cell_.spec().manifest.limits.request_timeout_ms * kNsPerMs;
+  message->reply_to = {.caller = cell_.address(), .call_number = cell_.call_number(), .external = nullptr};
+  message->set_params(id_params(id), content);
+  return message;
+}
+
+HostStatus MessageServer::send_and_wait(HostCall& call, Message* message, const std::string& when_due) {
+  cell_.share_params_body(message->payload());
+  const std::uint64_t expires_ns = message->expires_ns;
+  services_.send(*message);
+  return call.suspend_until(expires_ns, error_result(when_due));
+}
+
 HostStatus MessageServer::request(HostCall& call) {
   ValueReader params = call.params();
   const std::string_view text = as_text(params.bytes());
   const ByteView content = params.bytes();
   if (!params.done()) return malformed(call);
-  const auto target = reserve(Right::kRequest, text, MessageKind::kRequest, content.size());
-  if (!target) return call.done_with_error(target.error());
-  if (const auto cycle = services_.waits.wait(cell_.address(), target->address)) {
-    services_.accounting.withdrawn(Refusal::kCycle);
-    return refuse_cycle(call, *cycle, *target, content.size());
-  }
-  const auto id = services_.random->make_id<RequestId>();
-  Message* message = make_message(*target, MessageKind::kRequest, cell_.current_sequence(), content.size());
-  message->id = id.bytes();
-  message->expires_ns = wait_deadline_ns();
-  message->reply_to = {.caller = cell_.address(), .call_number = cell_.call_number(), .external = nullptr};
-  char id_text[kUuidTextLength];
-  format_uuid(id.bytes(), id_text);
-  std::array<std::uint8_t, kUuidTextLength + 1> prefix;
-  prefix[0] = kUuidTextLength;
-  std::copy_n(id_text, kUuidTextLength, prefix.begin() + 1);
-  message->set_params(prefix, content);
-  cell_.share_params_body(message->payload());
-  const std::uint64_t expires_ns = message->expires_ns;
-  services_.send(*message);
-  return call.suspend_until(expires_ns,
-                            error_result("timeout: no answer from " + printable(as_bytes(text), 100) + " within " +
-                                         std::to_string(cell_.spec().manifest.limits.request_timeout_ms) + " ms"));
+  const auto message = prepare_waiting(call, Right::kRequest, MessageKind::kRequest, text, content,
+                                       services_.random->make_id<RequestId>().bytes());
+  if (!message) return message.error();
+  return send_and_wait(call, *message,
+                       "timeout: no answer from " + printable(as_bytes(text), 100) + " within " +
+                           std::to_string(cell_.spec().manifest.limits.request_timeout_ms) + " ms");
 }
 
 void MessageServer::request_ended(Message& message, const TurnResult& result) {
@@ -318,24 +325,13 @@ HostStatus MessageServer::open_channel(HostCall& call) {
     return call.done_with_error("too many channels: this actor has its limit of " + std::to_string(channels_max) +
                                 " open (limits.channels_max)");
   }
-  const auto target = reserve(Right::kOpenChannel, text, MessageKind::kChannelOpen, content.size());
-  if (!target) return call.done_with_error(target.error());
-  if (const auto cycle = services_.waits.wait(cell_.address(), target->address)) {
-    services_.accounting.withdrawn(Refusal::kCycle);
-    return refuse_cycle(call, *cycle, *target, content.size());
-  }
   const auto id = services_.random->make_id<ChannelId>();
-  channels_[id] = {.peer = target->address, .peer_id = target->id, .external = nullptr, .open = false};
-  Message* message = make_message(*target, MessageKind::kChannelOpen, cell_.current_sequence(), content.size());
-  message->id = id.bytes();
-  message->expires_ns = wait_deadline_ns();
-  message->reply_to = {.caller = cell_.address(), .call_number = cell_.call_number(), .external = nullptr};
-  message->set_params(id_params(id), content);
-  cell_.share_params_body(message->payload());
-  const std::uint64_t expires_ns = message->expires_ns;
-  services_.send(*message);
-  return call.suspend_until(expires_ns, error_result("timeout: " + printable(as_bytes(text), 100) +
-                                                     " neither accepted nor refused the channel in time"));
+  const auto message = prepare_waiting(call, Right::kOpenChannel, MessageKind::kChannelOpen, text, content, id.bytes());
+  if (!message) return message.error();
+  channels_[id] = {.peer = (*message)->target, .peer_id = (*message)->target_id, .external = nullptr, .open = false};
+  return send_and_wait(
+      call, *message,
+      "timeout: " + printable(as_bytes(text), 100) + " neither accepted nor refused the channel in time");
 }
 
 void MessageServer::channel_open_ended(Message& message, const TurnResult& result) {
@@ -409,7 +405,7 @@ void MessageServer::deliver_on_channel(const ChannelId& id, Channel& channel, By
   Message* message = make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelMessage,
                                   cause_sequence, content.size());
   message->id = id.bytes();
-  message->set_params(id_params(id), content);
+  message->set_params(id_params(id.bytes()), content);
   services_.send(*message);
 }
 
@@ -445,7 +441,7 @@ HostStatus MessageServer::send_on_channel(HostCall& call) {
   Message* message = make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelMessage,
                                   cell_.current_sequence(), content.size());
   message->id = id->bytes();
-  message->set_params(id_params(*id), content);
+  message->set_params(id_params(id->bytes()), content);
   cell_.share_params_body(message->payload());
   services_.send(*message);
   call.result().ok();
@@ -470,7 +466,7 @@ void MessageServer::send_close(const ChannelId& id, const Channel& channel) {
   Message* message = make_message({.address = channel.peer, .id = channel.peer_id}, MessageKind::kChannelClose,
                                   cell_.current_sequence(), 0);
   message->id = id.bytes();
-  message->set_plain_params(id_params(id));
+  message->set_plain_params(id_params(id.bytes()));
   services_.send(*message);
 }
 
@@ -497,7 +493,7 @@ HostStatus MessageServer::close_channel(HostCall& call) {
     Message* message = make_message(self, MessageKind::kChannelClose, cell_.current_sequence(), 0);
     message->id = id->bytes();
     message->closed_by_receiver = true;
-    message->set_plain_params(id_params(*id));
+    message->set_plain_params(id_params(id->bytes()));
     services_.send(*message);
   }
   call.result().ok();

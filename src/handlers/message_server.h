@@ -58,12 +58,17 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
                                              std::uint64_t bytes);
   bool permitted(Right right, std::string_view text, const ActorId& id) const;
   const Target& find(std::string_view text);
+  /// A message for whose answer the call will wait, or the result of a call that failed.
+  std::expected<actor::Message*, HostStatus> prepare_waiting(HostCall& call, Right right, actor::MessageKind kind,
+                                                             std::string_view text, ByteView content,
+                                                             const std::array<std::uint8_t, 16>& id);
+  /// The call waits for the message's answer; the error `when_due` is its result at the deadline.
+  HostStatus send_and_wait(HostCall& call, actor::Message* message, const std::string& when_due);
   HostStatus refuse_cycle(HostCall& call, const std::vector<ActorId>& cycle, const Target& target,
                           std::uint64_t bytes) const;
 
   actor::Message* make_message(const Target& target, actor::MessageKind kind, std::uint64_t cause_sequence,
                                std::uint64_t bytes) const;
-  std::uint64_t wait_deadline_ns() const;
   void send_close(const ChannelId& id, const Channel& channel);
   void deliver_on_channel(const ChannelId& id, Channel& channel, ByteView content, std::uint64_t cause_sequence);
   void request_ended(actor::Message& message, const actor::TurnResult& result);
