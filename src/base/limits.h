@@ -82,6 +82,10 @@ inline constexpr std::size_t kNoteSignatures = 100;
 inline constexpr std::uint64_t kSegmentBytes = 64ull << 20;
 /// Closed segments that are read and checked when a directory is opened, the newest first; the rest when they are read.
 inline constexpr std::uint64_t kOpenCheckBytes = 256ull << 20;
+/// A checkpoint is signed this long after the one before, or after so many events, but not sooner than the spacing.
+inline constexpr std::uint64_t kCheckpointIntervalMs = 1'000;
+inline constexpr std::uint64_t kCheckpointEvents = 10'000;
+inline constexpr std::uint64_t kCheckpointSpacingMs = 100;
 
 // The runtime.
 /// Actors that have ended and are still listed, a shard and in all; the oldest are forgotten first.

@@ -9,8 +9,8 @@ std::string size_and_root(std::uint64_t size, const Digest& root) {
 
 }  // namespace
 
-HeadLogVerifier::HeadLogVerifier(note::VerifierKey key, std::optional<Checkpoint> older)
-    : key_(std::move(key)), older_(std::move(older)) {
+HeadLogVerifier::HeadLogVerifier(note::VerifierKey key, std::optional<Checkpoint> older, Keep keep)
+    : key_(std::move(key)), older_(std::move(older)), keep_(keep) {
   report_.last = {.origin = key_.name(), .size = 0, .root = tree_.root()};
   if (auto checked = check_log_key(key_); !checked) fail(checked.error().message());
   if (older_ && older_->origin != key_.name()) {
@@ -67,11 +67,13 @@ bool HeadLogVerifier::checkpoint(std::string_view note) {
                   std::to_string(heads.back().next_sequence) + " to " + std::to_string(entry.next_sequence) +
                   " events");
     }
+    if (keep_ == Keep::kLastHeads) heads.clear();
     heads.push_back({.next_sequence = entry.next_sequence, .head = entry.head});
   }
   pending_.clear();
   report_.last = *checkpoint;
   report_.last_note = std::string(note);
+  report_.tree = tree_;
   ++report_.checkpoints;
   return true;
 }

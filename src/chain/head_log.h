@@ -18,6 +18,7 @@ inline constexpr std::string_view kHeadLogMagic = "theater heads 1\n";
 enum class HeadLogRecord : std::uint8_t {
   kHeads = 1,       ///< entries, one after the other
   kCheckpoint = 2,  ///< the note that signs all entries before it
+  kMark = 3,        ///< nothing; what is before it is safe on the disk
 };
 inline constexpr std::size_t kHeadsPerRecordMax = 16'384;
 
@@ -26,10 +27,12 @@ struct HeadLogReport {
   /// Of the last checkpoint; 0 entries when there is none.
   Checkpoint last;
   std::string last_note;
+  /// Over the signed entries.
+  merkle::GrowingTree tree;
   std::uint64_t checkpoints = 0;
   /// Entries after the last checkpoint: nobody signed them, so they count for nothing.
   std::uint64_t unsigned_entries = 0;
-  /// What the signed entries say of each chain, ordered as ChainVerifier wants it.
+  /// What the signed entries say of each chain, ordered as ChainVerifier wants it; or only the last for each.
   std::map<ActorId, std::vector<KnownHead>> heads;
   /// The first thing that is wrong with the log.
   std::optional<std::string> fault;
@@ -42,8 +45,13 @@ struct HeadLogReport {
 /// with that of an older checkpoint, when one is given. Stops at the first fault. One thread at a time.
 class HeadLogVerifier {
  public:
+  enum class Keep : std::uint8_t {
+    kAllHeads,
+    kLastHeads,  ///< of each actor: all that is needed to go on with the log
+  };
   /// `older`: a checkpoint from elsewhere, whose signature was verified.
-  explicit HeadLogVerifier(note::VerifierKey key, std::optional<Checkpoint> older = std::nullopt);
+  explicit HeadLogVerifier(note::VerifierKey key, std::optional<Checkpoint> older = std::nullopt,
+                           Keep keep = Keep::kAllHeads);
 
   /// A record's content. False: a fault was found, now or before.
   bool heads(ByteView content);
@@ -58,6 +66,8 @@ class HeadLogVerifier {
 
   const note::VerifierKey key_;
   const std::optional<Checkpoint> older_;
+  const Keep keep_;
+  /// Over all entries, signed or not.
   merkle::GrowingTree tree_;
   /// Entries that no checkpoint has come after yet.
   std::vector<HeadEntry> pending_;
