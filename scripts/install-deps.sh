@@ -27,6 +27,8 @@ test=(
   libgtest-dev          # tests
   libgmock-dev          # tests
 )
+# A module of the Go project checks what we sign; any Go since 1.18 does.
+command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] || test+=(golang-go)
 # What `make check`, `make asan`, `make tsan` and `make fuzz` need beside that.
 check=(
   clang-format-19       # format
