@@ -71,8 +71,7 @@ class Message final : public sched::Delivery {
   void set_params(ByteView prefix, ByteView body) {
     start_params(prefix, body.size());
     if (body.size() <= kInlineBytes - inline_size_) {
-      std::memcpy(inline_.data() + inline_size_, body.data(), body.size());
-      inline_size_ = static_cast<std::uint8_t>(inline_size_ + body.size());
+      append_inline(body);
     } else {
       payload_ = Payload::copy(body);
     }
@@ -88,8 +87,7 @@ class Message final : public sched::Delivery {
     inline_size_ = 0;
     payload_ = Payload();
     if (params.size() <= kInlineBytes) {
-      std::memcpy(inline_.data(), params.data(), params.size());
-      inline_size_ = static_cast<std::uint8_t>(params.size());
+      append_inline(params);
     } else {
       payload_ = Payload::copy(params);
     }
@@ -105,11 +103,18 @@ class Message final : public sched::Delivery {
   friend class Mailbox;
   friend class MessagePool;
 
+  /// The caller has made sure of the room.
+  void append_inline(ByteView bytes) {
+    if (bytes.empty()) return;  // memcpy must not see the null pointer of an empty view
+    std::memcpy(inline_.data() + inline_size_, bytes.data(), bytes.size());
+    inline_size_ = static_cast<std::uint8_t>(inline_size_ + bytes.size());
+  }
+
   void start_params(ByteView prefix, std::uint64_t body_size) {
     THEATER_CHECK(prefix.size() <= 64);
     payload_ = Payload();
-    std::memcpy(inline_.data(), prefix.data(), prefix.size());
-    inline_size_ = static_cast<std::uint8_t>(prefix.size());
+    inline_size_ = 0;
+    append_inline(prefix);
     while (body_size >= 0x80) {
       inline_[inline_size_++] = static_cast<std::uint8_t>(body_size | 0x80);
       body_size >>= 7;

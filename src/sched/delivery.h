@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace theater::sched {
 
@@ -10,8 +11,9 @@ inline constexpr std::size_t kCacheLineBytes = 64;
 
 /// Asks for memory to be fetched into the cache. Any address will do, null and invalid ones too.
 inline void prefetch_lines(const void* address, std::size_t lines) {
-  const auto* at = static_cast<const char*>(address);
-  for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(at + i * kCacheLineBytes);
+  // Numbers, since pointers must not leave their object.
+  const auto at = reinterpret_cast<std::uintptr_t>(address);
+  for (std::size_t i = 0; i < lines; ++i) __builtin_prefetch(reinterpret_cast<const void*>(at + i * kCacheLineBytes));
 }
 
 /// Something handed to a shard from any thread: deliver() is called once, on the shard's thread. It owns itself, so

@@ -44,7 +44,8 @@ class SampleActors {
     if (is_start) {
       const FunctionTable functions = chain::sample_functions();
       StartedRecord started;
-      started.name = "actor " + std::to_string(actor);
+      const std::string name = "actor " + std::to_string(actor);
+      started.name = name;
       started.functions = &functions;
       static_cast<void>(builder_.started(started));
     } else {
