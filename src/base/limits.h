@@ -80,6 +80,13 @@ inline constexpr std::size_t kNoteSignatures = 100;
 // A data directory.
 /// A segment's bytes before the next one begins; one record may go beyond.
 inline constexpr std::uint64_t kSegmentBytes = 64ull << 20;
+/// Bytes written at once.
+inline constexpr std::size_t kGroupBytes = 1u << 20;
+/// What a shard has gathered is written after this time, or when it is kGroupSoonBytes, whichever comes first.
+inline constexpr std::uint64_t kGroupPaceUs = 500;
+inline constexpr std::size_t kGroupSoonBytes = 64u << 10;
+/// What was written is synced after this time: soon enough for a disk that takes two to be done within five.
+inline constexpr std::uint64_t kSyncDelayMs = 3;
 /// Closed segments that are read and checked when a directory is opened, the newest first; the rest when they are read.
 inline constexpr std::uint64_t kOpenCheckBytes = 256ull << 20;
 /// A checkpoint is signed this long after the one before, or after so many events, but not sooner than the spacing.

@@ -20,6 +20,8 @@ struct ChainHead {
   std::uint64_t next_sequence = 0;
   /// Where the sink put the actor's last link; 0: nowhere yet. Only that sink can read it.
   std::uint64_t last_position = 0;
+  /// The actor's links stay in memory, whatever else the sink does with links.
+  bool memory_only = false;
 };
 
 /// A large value kept apart from the link that names it by digest.
@@ -39,6 +41,8 @@ struct SealedLink {
   Digest hash{};
   /// Content of the large values whose digests the link holds, each once for each reference.
   std::span<const RecordedPayload> payloads;
+  /// It holds a started or a stopped event.
+  bool has_lifecycle = false;
 };
 
 /// Where sealed links go. One a shard, used by that shard's thread only.
@@ -47,14 +51,17 @@ class EventSink {
   virtual ~EventSink() = default;
 
   /// Takes the link over (copies what it keeps) and sets head.last_position; the head's other fields were set by
-  /// seal(). Positions grow with every append. Must neither block nor fail: a sink that can no longer keep links says
-  /// so by status() and stops acknowledging.
+  /// seal(). Positions grow with every append. Must not fail: a sink that can no longer keep links says so by status()
+  /// and stops acknowledging. Must not block, but where one activation alone fills all the memory there is.
   virtual void append(const SealedLink& link, ChainHead& head) = 0;
 
   /// All links at positions up to this one are kept as safely as this sink promises. An effect that must not be seen
   /// before its events are safe waits until this is at least its link's position; ask again after the next round of the
   /// shard. Never goes back.
   virtual std::uint64_t acknowledged_position() const = 0;
+
+  /// Somebody waits for this position to be acknowledged.
+  virtual void hasten(std::uint64_t /*position*/) {}
 
   /// The error that made the sink stop acknowledging, for good.
   virtual Result<void> status() const = 0;

@@ -97,6 +97,7 @@ LinkBuilder::LinkBuilder(Recording recording) : recording_(recording) {
 void LinkBuilder::begin(const ActorId& actor, const ChainHead& head, std::uint64_t wall_ns) {
   THEATER_CHECK(!is_open_ || is_empty());
   is_open_ = true;
+  has_lifecycle_ = false;
   event_count_ = 0;
   first_sequence_ = head.next_sequence;
   base_time_ns_ = wall_ns;
@@ -157,6 +158,7 @@ Result<std::uint64_t> LinkBuilder::started(const StartedRecord& record) {
                                           std::to_string(chain::kStartedBytesMax) + " can be recorded");
   }
   Recorder state(*this);
+  has_lifecycle_ = true;
   return add(chain::StartedView{
       .reason = record.reason,
       .name = record.name,
@@ -223,6 +225,7 @@ std::uint64_t LinkBuilder::failed(FailureReason reason, std::string_view message
 std::uint64_t LinkBuilder::stopped(StopReason reason, std::string_view message) {
   if (!records()) return count_event();
   std::string storage;
+  has_lifecycle_ = true;
   return add(chain::StoppedView{reason, recordable(message, chain::kMessageBytesMax, storage)});
 }
 
@@ -238,7 +241,7 @@ SealedLink LinkBuilder::seal(ChainHead& head) {
   THEATER_CHECK(is_open_ && !is_empty() && head.next_sequence == first_sequence_);
   is_open_ = false;
   head.next_sequence = next_sequence();
-  SealedLink link{actor_, first_sequence_, event_count_, {}, {}, {}};
+  SealedLink link{actor_, first_sequence_, event_count_, {}, {}, {}, has_lifecycle_};
   if (recording_ == Recording::kOn) {
     buffer_[count_offset_] = static_cast<std::uint8_t>(event_count_);
     link.bytes = {buffer_.get(), used_bytes_};

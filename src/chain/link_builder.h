@@ -124,6 +124,7 @@ class LinkBuilder {
 
   const Recording recording_;
   bool is_open_ = false;
+  bool has_lifecycle_ = false;
   std::uint32_t event_count_ = 0;
   std::uint64_t first_sequence_ = 0;
   std::uint64_t base_time_ns_ = 0;

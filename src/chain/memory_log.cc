@@ -17,7 +17,9 @@ struct MemoryLog::Record {
   /// The same actor's link before; 0: none, or not in this log.
   std::uint64_t previous_position;
   std::uint64_t first_sequence;
-  std::uint32_t event_count;
+  std::uint16_t event_count;
+  bool memory_only;
+  bool has_lifecycle;
   std::uint32_t link_bytes;
   ActorId actor;
   Digest hash;
@@ -52,8 +54,11 @@ MemoryLog::~MemoryLog() { munmap(memory_, capacity_bytes_); }
 
 std::uint64_t MemoryLog::reserve(std::size_t bytes) {
   const std::size_t offset = end_position_ % capacity_bytes_;
-  // A record lies in one piece: what is left at the end stays unused.
-  if (offset + bytes > capacity_bytes_) end_position_ += capacity_bytes_ - offset;
+  // A record lies in one piece: what is left at the end stays unused, and says so.
+  if (offset + bytes > capacity_bytes_) {
+    if (offset < capacity_bytes_) std::memset(memory_ + offset, 0, sizeof(std::uint64_t));
+    end_position_ += capacity_bytes_ - offset;
+  }
   const std::uint64_t position = end_position_;
   end_position_ += bytes;
   return position;
@@ -66,7 +71,9 @@ void MemoryLog::append(const SealedLink& link, ChainHead& head) {
       .position = position,
       .previous_position = head.last_position,
       .first_sequence = link.first_sequence,
-      .event_count = link.event_count,
+      .event_count = static_cast<std::uint16_t>(link.event_count),
+      .memory_only = head.memory_only,
+      .has_lifecycle = link.has_lifecycle,
       .link_bytes = static_cast<std::uint32_t>(link.bytes.size()),
       .actor = link.actor,
       .hash = link.hash,
@@ -80,6 +87,28 @@ void MemoryLog::append(const SealedLink& link, ChainHead& head) {
 const MemoryLog::Record* MemoryLog::record_at(std::uint64_t position) const {
   if (position == 0 || position + capacity_bytes_ < end_position_) return nullptr;
   return std::launder(reinterpret_cast<const Record*>(memory_ + position % capacity_bytes_));
+}
+
+std::size_t MemoryLog::bytes_to_append(const SealedLink& link) {
+  // The gap is smaller than the record that does not fit into it.
+  return 2 * round_up(sizeof(Record) + link.bytes.size(), kAlignmentBytes);
+}
+
+MemoryLog::Entry MemoryLog::entry_at(std::uint64_t position) const {
+  const auto* record = reinterpret_cast<const Record*>(memory_ + position % capacity_bytes_);
+  // Only the first field of a gap was written.
+  std::uint64_t own_position;
+  std::memcpy(&own_position, record, sizeof(own_position));
+  if (own_position == 0) return entry_at(round_up(position, capacity_bytes_));
+  return {.actor = record->actor,
+          .first_sequence = record->first_sequence,
+          .event_count = record->event_count,
+          .bytes = {record->bytes(), record->link_bytes},
+          .hash = record->hash,
+          .memory_only = record->memory_only,
+          .has_lifecycle = record->has_lifecycle,
+          .position = own_position,
+          .next_position = own_position + round_up(sizeof(Record) + record->link_bytes, kAlignmentBytes)};
 }
 
 ChainSnapshot MemoryLog::snapshot(const ActorId& actor, const ChainHead& head, std::uint64_t from_sequence) const {

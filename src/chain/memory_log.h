@@ -30,6 +30,27 @@ class MemoryLog final : public EventSink {
   /// A copy of what is kept of the actor's chain that ends at `head`, from the link that holds `from_sequence` on.
   ChainSnapshot snapshot(const ActorId& actor, const ChainHead& head, std::uint64_t from_sequence = 0) const;
 
+  /// A link as it lies in memory.
+  struct Entry {
+    ActorId actor;
+    std::uint64_t first_sequence = 0;
+    std::uint32_t event_count = 0;
+    ByteView bytes;
+    Digest hash{};
+    bool memory_only = false;
+    bool has_lifecycle = false;
+    std::uint64_t position = 0;
+    /// Where the one appended next lies, or a gap before it.
+    std::uint64_t next_position = 0;
+  };
+  /// Another thread: the link at `position`, or the one behind the gap that begins there. It must have been appended
+  /// before end_position() was handed over, and not be overwritten meanwhile: at most capacity_bytes() before the end.
+  Entry entry_at(std::uint64_t position) const;
+  /// Behind the link appended last.
+  std::uint64_t end_position() const { return end_position_; }
+  /// Most bytes that appending this link takes, a gap included.
+  static std::size_t bytes_to_append(const SealedLink& link);
+
   std::uint64_t links_appended() const { return links_appended_; }
   std::size_t kept_payload_bytes() const { return payload_bytes_; }
   std::size_t capacity_bytes() const { return capacity_bytes_; }

@@ -42,6 +42,7 @@ Result<SegmentIndex> make_index(std::unique_ptr<File> file) {
     part.next_sequence = header.first_sequence + header.event_count;
     part.head = record->digest;
     part.last_offset = record->offset;
+    note_lifecycle(record->content, record->offset, part);
   }
   std::ranges::sort(index.payloads);
   return index;
@@ -127,7 +128,7 @@ Result<void> DataDirectory::recover() {
   if (!names) return fail(std::move(names.error()));
   for (const std::string& name : *names) {
     if (const auto parsed = parse_segment_file_name(name))
-      segments_.push_back({parsed->first, parsed->second, nullptr});
+      segments_.push_back({.number = parsed->first, .shard = parsed->second});
   }
   std::ranges::sort(segments_, {}, &Segment::number);
 
@@ -190,7 +191,7 @@ Result<void> DataDirectory::recover_segment(Segment& segment, bool was_closed, b
   if (!index) return fail(std::move(index.error()));
   if (*index && !(*index)->is_damaged && !check) {
     join_index(**index, segment.number, ends, damages_);
-    join(**index, segment.number);
+    join(**index, segment.number, std::nullopt, entries_);
     return {};
   }
   const bool is_closed = index->has_value();
@@ -200,10 +201,10 @@ Result<void> DataDirectory::recover_segment(Segment& segment, bool was_closed, b
   if (!scanned) return fail(std::move(scanned.error()).with_context(path_of(segment).string()));
   damages_.insert(damages_.end(), scanned->damages.begin(), scanned->damages.end());
   torn_bytes_ += scanned->tail.torn_bytes;
-  join(scanned->index, segment.number);
+  join(scanned->index, segment.number, std::nullopt, entries_);
   if (is_closed && scanned->damages.empty()) return {};
   if (!is_closed && !was_closed && access_ == Access::kWrite && (*scanner)->header()) {
-    if (auto closed = close_segment(segment, *scanned, (*scanner)->take_file()); !closed) return closed;
+    if (auto closed = end_segment(segment, *scanned, (*scanner)->take_file()); !closed) return closed;
     return {};
   }
   if (!is_closed && access_ == Access::kWrite && scanned->tail.offset == 0) {
@@ -217,8 +218,8 @@ Result<void> DataDirectory::recover_segment(Segment& segment, bool was_closed, b
 }
 
 /// Cuts what was not all written and gives the segment its end.
-Result<void> DataDirectory::close_segment(const Segment& segment, const ScannedSegment& scanned,
-                                          std::unique_ptr<File> file) {
+Result<void> DataDirectory::end_segment(const Segment& segment, const ScannedSegment& scanned,
+                                        std::unique_ptr<File> file) {
   auto header = read_segment_header(*file);
   if (!header) return fail(std::move(header.error()));
   THEATER_CHECK(header->has_value());
@@ -227,12 +228,15 @@ Result<void> DataDirectory::close_segment(const Segment& segment, const ScannedS
   const SegmentTail& tail = scanned.tail;
   auto writer = SegmentWriter::go_on(std::move(*writable), **header, tail.offset, scanned.index);
   if (auto cut = writer->cut(tail.group_offset); !cut) return cut;
-  return writer->close(scanned.index.is_damaged);
+  if (auto closed = writer->close(scanned.index.is_damaged); !closed) return fail(std::move(closed.error()));
+  return {};
 }
 
-void DataDirectory::join(const SegmentIndex& index, std::uint64_t segment) {
+void DataDirectory::join(const SegmentIndex& index, std::uint64_t segment, const std::optional<ActorId>& only,
+                         std::unordered_map<ActorId, Entry>& entries) {
   for (const auto& [id, part] : index.chains) {
-    Entry& entry = entries_[id];
+    if (only && id != *only) continue;
+    Entry& entry = entries[id];
     if (entry.places.empty()) {
       entry.actor.id = id;
       entry.actor.first_sequence = part.first_sequence;
@@ -244,16 +248,18 @@ void DataDirectory::join(const SegmentIndex& index, std::uint64_t segment) {
                             .last_offset = part.last_offset});
     entry.actor.next_sequence = part.next_sequence;
     entry.actor.head = part.head;
-    entry.actor.is_stopped = part.is_stopped;
+    entry.actor.stopped = part.stopped;
     if (part.started_offset != 0) {
       entry.started_segment = segment;
       entry.started_offset = part.started_offset;
+      entry.has_started = false;
     }
   }
 }
 
 Result<void> DataDirectory::read_started(Entry& entry) const {
-  if (entry.started_segment == 0) return {};
+  if (entry.started_segment == 0 || entry.has_started) return {};
+  entry.has_started = true;
   auto file = open_segment(entry.started_segment);
   if (!file) return fail(std::move(file.error()));
   auto scanner = SegmentScanner::open(
@@ -282,23 +288,55 @@ Result<void> DataDirectory::read_started(Entry& entry) const {
   return {};
 }
 
-std::vector<StoredActor> DataDirectory::actors() const {
+/// With what the segments hold that are open now: as far as they are written.
+Result<std::unordered_map<ActorId, DataDirectory::Entry>> DataDirectory::entries_now(
+    const std::optional<ActorId>& only) const {
+  std::unordered_map<ActorId, Entry> entries;
+  std::vector<Segment> open;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!only) {
+      entries = entries_;
+    } else if (const auto found = entries_.find(*only); found != entries_.end()) {
+      entries.insert(*found);
+    }
+    std::ranges::copy_if(segments_, std::back_inserter(open), &Segment::is_open);
+  }
+  for (const Segment& segment : open) {
+    auto file = files_.open(path_of(segment), OpenMode::kRead);
+    if (!file) return fail(std::move(file.error()));
+    const auto index = make_index(std::move(*file));
+    if (!index) return fail(index.error());
+    join(*index, segment.number, only, entries);
+  }
+  for (auto& [id, entry] : entries) {
+    if (auto read = read_started(entry); !read) return fail(std::move(read.error()));
+  }
+  return entries;
+}
+
+Result<std::vector<StoredActor>> DataDirectory::actors() const {
+  const auto entries = entries_now(std::nullopt);
+  if (!entries) return fail(entries.error());
   std::vector<StoredActor> actors;
-  for (const auto& [id, entry] : entries_) actors.push_back(entry.actor);
+  for (const auto& [id, entry] : *entries) actors.push_back(entry.actor);
   std::ranges::sort(actors, {}, &StoredActor::id);
   return actors;
 }
 
-std::optional<StoredActor> DataDirectory::actor(const ActorId& id) const {
-  const auto found = entries_.find(id);
-  if (found == entries_.end()) return std::nullopt;
-  return found->second.actor;
+Result<StoredActor> DataDirectory::actor(const ActorId& id) const {
+  auto entries = entries_now(id);
+  if (!entries) return fail(std::move(entries.error()));
+  if (entries->empty()) return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
+  return std::move(entries->begin()->second.actor);
 }
 
 Result<std::unique_ptr<ChainSource>> DataDirectory::chain(const ActorId& id) const {
-  const auto found = entries_.find(id);
-  if (found == entries_.end()) return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
-  return std::make_unique<DirectoryChain>(*this, id, found->second.places, found->second.broken);
+  auto entries = entries_now(id);
+  if (!entries) return fail(std::move(entries.error()));
+  if (entries->empty()) return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
+  Entry& entry = entries->begin()->second;
+  return std::make_unique<DirectoryChain>(*this, id, std::move(entry.places), std::move(entry.broken));
 }
 
 std::optional<DataDirectory::Segment> DataDirectory::segment(std::uint64_t number) const {
@@ -369,13 +407,23 @@ Result<std::optional<Bytes>> DataDirectory::content(const Digest& digest) const 
 Result<std::unique_ptr<SegmentWriter>> DataDirectory::begin_segment(std::uint32_t shard, std::uint64_t wall_ns) {
   THEATER_CHECK(access_ == Access::kWrite);
   SegmentHeader header{.session = session_, .shard = shard, .created_ns = wall_ns};
-  {
-    const std::lock_guard lock(mutex_);
-    header.number = next_number_++;
-    (options_.random != nullptr ? *options_.random : system_random_).fill(header.marker);
-    segments_.push_back({.number = header.number, .shard = shard, .scanned = nullptr});
-  }
-  return SegmentWriter::create(files_, path_ / kSegments, header);
+  // Kept to the end: segments are made in the order of their numbers.
+  const std::lock_guard lock(mutex_);
+  header.number = next_number_++;
+  (options_.random != nullptr ? *options_.random : system_random_).fill(header.marker);
+  auto writer = SegmentWriter::create(files_, path_ / kSegments, header);
+  if (writer) segments_.push_back({.number = header.number, .shard = shard, .is_open = true});
+  return writer;
+}
+
+Result<void> DataDirectory::close_segment(std::unique_ptr<SegmentWriter> segment) {
+  const std::uint64_t number = segment->header().number;
+  auto index = segment->close();
+  if (!index) return fail(std::move(index.error()));
+  const std::lock_guard lock(mutex_);
+  join(*index, number, std::nullopt, entries_);
+  std::ranges::find(segments_, number, &Segment::number)->is_open = false;
+  return {};
 }
 
 }  // namespace theater::store

@@ -33,8 +33,8 @@ struct StoredActor {
   std::uint64_t next_sequence = 0;
   /// Hash of the last link.
   Digest head{};
-  /// Its last event is a stopped event.
-  bool is_stopped = false;
+  /// Set when its last event is a stopped event.
+  std::optional<StopReason> stopped;
   /// The first thing that is wrong with its chain.
   std::optional<Damage> damage;
 };
@@ -78,9 +78,10 @@ class DataDirectory {
 
   const std::filesystem::path& path() const { return path_; }
 
-  /// All actors found when it was opened, by id.
-  std::vector<StoredActor> actors() const;
-  std::optional<StoredActor> actor(const ActorId& id) const;
+  /// All actors, by id, with what can be read of their chains now.
+  Result<std::vector<StoredActor>> actors() const;
+  /// kNotFound.
+  Result<StoredActor> actor(const ActorId& id) const;
   /// What was found wrong when it was opened.
   const std::vector<Damage>& damages() const { return damages_; }
   /// Bytes of torn tails left out when it was opened: written last, and never said to be safe.
@@ -95,14 +96,20 @@ class DataDirectory {
   /// Components, manifests and other content that has a file each. One writer at a time.
   ContentStore& content_files() { return content_; }
   const ContentStore& content_files() const { return content_; }
-  /// Begins a shard's next segment; only with kWrite.
+  // Only with kWrite.
+
+  /// Begins a shard's next segment.
   Result<std::unique_ptr<SegmentWriter>> begin_segment(std::uint32_t shard, std::uint64_t wall_ns);
+  /// Writes, syncs and closes what begin_segment() gave.
+  Result<void> close_segment(std::unique_ptr<SegmentWriter> segment);
 
  private:
   friend class DirectoryChain;
   struct Segment {
     std::uint64_t number = 0;
     std::uint32_t shard = 0;
+    /// This process writes to it.
+    bool is_open = false;
     /// Of one that has no index of its own, once it was read.
     std::shared_ptr<const SegmentIndex> scanned;
   };
@@ -115,14 +122,18 @@ class DataDirectory {
     /// Where its last started event is.
     std::uint64_t started_segment = 0;
     std::uint64_t started_offset = 0;
+    /// `actor` has what it says.
+    bool has_started = false;
   };
 
   DataDirectory(std::filesystem::path path, Access access, Options options);
   Result<void> prepare();
   Result<void> recover();
   Result<void> recover_segment(Segment& segment, bool was_closed, bool check, ChainEnds& ends);
-  Result<void> close_segment(const Segment& segment, const ScannedSegment& scanned, std::unique_ptr<File> file);
-  void join(const SegmentIndex& index, std::uint64_t segment);
+  Result<void> end_segment(const Segment& segment, const ScannedSegment& scanned, std::unique_ptr<File> file);
+  Result<std::unordered_map<ActorId, Entry>> entries_now(const std::optional<ActorId>& only) const;
+  static void join(const SegmentIndex& index, std::uint64_t segment, const std::optional<ActorId>& only,
+                   std::unordered_map<ActorId, Entry>& entries);
   Result<void> read_started(Entry& entry) const;
   std::filesystem::path path_of(const Segment& segment) const;
   std::optional<Segment> segment(std::uint64_t number) const;
@@ -139,9 +150,10 @@ class DataDirectory {
   std::uint64_t session_ = 1;
   std::vector<Damage> damages_;
   std::uint64_t torn_bytes_ = 0;
-  std::unordered_map<ActorId, Entry> entries_;
 
   mutable std::mutex mutex_;
+  /// What closed segments hold.
+  std::unordered_map<ActorId, Entry> entries_;
   std::vector<Segment> segments_;
   std::uint64_t next_number_ = 1;
   SecureRandom system_random_;

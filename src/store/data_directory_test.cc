@@ -20,7 +20,7 @@ class Directory : public testing::Test {
     return std::move(*writer);
   }
   void expect_all(const DataDirectory& directory, std::size_t actors) {
-    ASSERT_EQ(directory.actors().size(), actors);
+    ASSERT_EQ(directory.actors()->size(), actors);
     for (std::size_t actor = 0; actor < actors; ++actor) {
       const auto stored = directory.actor(SampleActors::id(actor));
       ASSERT_TRUE(stored);
@@ -48,7 +48,7 @@ TEST_F(Directory, chains_are_there_again_when_it_is_opened_again) {
     for (int round = 0; round < 20; ++round) {
       for (std::size_t actor = 0; actor < 3; ++actor) actors_.record(*writer, actor, round % 3 == 0 ? 2000 : 20);
     }
-    ASSERT_TRUE(writer->close());
+    ASSERT_TRUE(directory->close_segment(std::move(writer)));
   }
   expect_all(*open(), 3);
   expect_all(*open(DataDirectory::Access::kRead), 3);
@@ -60,7 +60,7 @@ TEST_F(Directory, chains_go_on_over_segments_shards_and_sessions) {
     for (int segment = 0; segment < 3; ++segment) {
       auto writer = begin(*directory, static_cast<std::uint32_t>(segment % 2));
       for (int i = 0; i < 30; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 3, i % 5 == 0 ? 3000 : 20);
-      ASSERT_TRUE(writer->close());
+      ASSERT_TRUE(directory->close_segment(std::move(writer)));
     }
   }
   expect_all(*open(DataDirectory::Access::kRead), 3);
@@ -71,7 +71,7 @@ TEST_F(Directory, links_begin_with_the_one_that_holds_the_sequence) {
   for (int segment = 0; segment < 3; ++segment) {
     auto writer = begin(*directory);
     for (int i = 0; i < 500; ++i) actors_.record(*writer, 0);
-    ASSERT_TRUE(writer->close());
+    ASSERT_TRUE(directory->close_segment(std::move(writer)));
   }
   directory.reset();
   directory = open();
@@ -118,7 +118,7 @@ TEST_F(Directory, a_torn_tail_is_cut_and_what_was_before_it_goes_on) {
     expect_all(*directory, 2);
     auto writer = begin(*directory);
     actors_.record(*writer, 0);
-    ASSERT_TRUE(writer->close());
+    ASSERT_TRUE(directory->close_segment(std::move(writer)));
   }
   auto directory = open();
   EXPECT_EQ(directory->torn_bytes(), 0u);
@@ -190,10 +190,10 @@ TEST_F(Directory, damage_names_its_actor_and_the_others_are_whole) {
     auto directory = open();
     auto writer = begin(*directory);
     for (int i = 0; i < 60; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 3);
-    ASSERT_TRUE(writer->close());
+    ASSERT_TRUE(directory->close_segment(std::move(writer)));
     writer = begin(*directory);
     for (int i = 0; i < 60; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 3);
-    ASSERT_TRUE(writer->close());
+    ASSERT_TRUE(directory->close_segment(std::move(writer)));
   }
   const auto path = kSampleDirectory / "segments" / segment_file_name(1, 0);
   Bytes content = disk_.content(path);
@@ -205,7 +205,8 @@ TEST_F(Directory, damage_names_its_actor_and_the_others_are_whole) {
   ASSERT_TRUE(damage.actor);
   EXPECT_EQ(directory->actor(*damage.actor)->damage->sequence, damage.sequence);
   EXPECT_NE(damage.to_string().find(to_string(*damage.actor)), std::string::npos);
-  for (const StoredActor& actor : directory->actors()) {
+  const auto stored = *directory->actors();
+  for (const StoredActor& actor : stored) {
     const VerifyReport report = verify_chain(*directory, actor.id);
     if (actor.id == *damage.actor) {
       EXPECT_FALSE(report.ok() && report.events == actors_.head(0).next_sequence);
@@ -223,13 +224,14 @@ TEST_F(Directory, a_segment_that_is_gone_is_missed) {
     for (int segment = 0; segment < 3; ++segment) {
       auto writer = begin(*directory);
       for (int i = 0; i < 10; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 2);
-      ASSERT_TRUE(writer->close());
+      ASSERT_TRUE(directory->close_segment(std::move(writer)));
     }
   }
   ASSERT_TRUE(disk_.remove(kSampleDirectory / "segments" / segment_file_name(2, 0)));
   auto directory = open();
   EXPECT_EQ(directory->damages().size(), 2u) << "one for each actor";
-  for (const StoredActor& actor : directory->actors()) {
+  const auto stored = *directory->actors();
+  for (const StoredActor& actor : stored) {
     ASSERT_TRUE(actor.damage);
     EXPECT_NE(actor.damage->what.find("missing"), std::string::npos);
   }

@@ -93,7 +93,7 @@ class Assembly {
       return {};
     }
     ends_[header.actor] = {.head = hash, .next_sequence = header.first_sequence + header.event_count};
-    add_to_index(decoder, header, hash, offset);
+    add_to_index(link, header, hash, offset);
     return {};
   }
 
@@ -104,8 +104,7 @@ class Assembly {
            offset);
   }
 
-  void add_to_index(chain::LinkDecoder& decoder, const chain::LinkHeader& header, const Digest& hash,
-                    std::uint64_t offset) {
+  void add_to_index(ByteView link, const chain::LinkHeader& header, const Digest& hash, std::uint64_t offset) {
     ChainPart& part = found_.index.chains[header.actor];
     if (part.links == 0) {
       part.first_sequence = header.first_sequence;
@@ -116,12 +115,11 @@ class Assembly {
     part.next_sequence = header.first_sequence + header.event_count;
     part.head = hash;
     part.last_offset = offset;
+    note_lifecycle(link, offset, part);
+    if (changed_payloads_.empty()) return;
+    chain::LinkDecoder decoder(link);
     chain::EventView event;
-    while (decoder.next(event)) {
-      if (event.kind() == EventKind::kStarted) part.started_offset = offset;
-      part.is_stopped = event.kind() == EventKind::kStopped;
-      if (!changed_payloads_.empty()) match_changed_payloads(event, header.actor);
-    }
+    while (decoder.next(event)) match_changed_payloads(event, header.actor);
   }
 
   void match_changed_payloads(const chain::EventView& event, const ActorId& actor) {

@@ -30,6 +30,8 @@ class SampleActors {
     Digest hash{};
     std::uint64_t first_sequence = 0;
     std::uint64_t next_sequence = 0;
+    /// In the sink that it was appended to.
+    std::uint64_t position = 0;
   };
 
   explicit SampleActors(std::size_t count) : heads_(count) {}
@@ -37,11 +39,11 @@ class SampleActors {
   static ActorId id(std::size_t actor) { return chain::sample_actor(static_cast<std::uint8_t>(actor + 1)); }
 
   /// One link of this actor: its start, or a turn with a message of so many bytes.
-  void record(SegmentWriter& writer, std::size_t actor, std::size_t message_bytes = 10) {
+  template <class Sink>
+  void record(Sink& sink, std::size_t actor, std::size_t message_bytes = 10) {
     ChainHead& head = heads_[actor];
     builder_.begin(id(actor), head, chain::kSampleTimeNs + head.next_sequence);
-    const bool is_start = head.next_sequence == 0;
-    if (is_start) {
+    if (head.next_sequence == 0) {
       const FunctionTable functions = chain::sample_functions();
       StartedRecord started;
       const std::string name = "actor " + std::to_string(actor);
@@ -53,28 +55,35 @@ class SampleActors {
       builder_.call(1, std::nullopt, ValueView{chain::length_of(message_bytes), message});
       builder_.returned(ValueRecord(), StateRecord::changed(as_bytes(std::to_string(head.next_sequence))), 7);
     }
-    add(writer, builder_.seal(head), is_start);
+    add(sink, builder_.seal(head), head);
   }
-  void stop(SegmentWriter& writer, std::size_t actor) {
+  template <class Sink>
+  void stop(Sink& sink, std::size_t actor) {
     ChainHead& head = heads_[actor];
     builder_.begin(id(actor), head, chain::kSampleTimeNs + head.next_sequence);
     builder_.stopped(StopReason::kRequested, "");
-    add(writer, builder_.seal(head), true);
+    add(sink, builder_.seal(head), head);
   }
 
   const ChainHead& head(std::size_t actor) const { return heads_[actor]; }
+  ChainHead& head(std::size_t actor) { return heads_[actor]; }
   const std::vector<Written>& written() const { return written_; }
 
  private:
-  void add(SegmentWriter& writer, const SealedLink& link, bool has_lifecycle) {
+  void add(SegmentWriter& writer, const SealedLink& link, ChainHead&) {
     for (const RecordedPayload& payload : link.payloads) writer.add_payload(payload.digest, payload.content.view());
     writer.add_link({.actor = link.actor,
                      .first_sequence = link.first_sequence,
                      .event_count = link.event_count,
                      .bytes = link.bytes,
                      .hash = link.hash,
-                     .has_lifecycle = has_lifecycle});
-    written_.push_back({link.actor, link.hash, link.first_sequence, link.first_sequence + link.event_count});
+                     .has_lifecycle = link.has_lifecycle});
+    written_.push_back({link.actor, link.hash, link.first_sequence, link.first_sequence + link.event_count, 0});
+  }
+  void add(EventSink& sink, const SealedLink& link, ChainHead& head) {
+    sink.append(link, head);
+    written_.push_back(
+        {link.actor, link.hash, link.first_sequence, link.first_sequence + link.event_count, head.last_position});
   }
 
   LinkBuilder builder_;

@@ -53,7 +53,7 @@ class FieldReader {
 constexpr std::size_t kChainPartBytesMin = 16 + 32 + 32 + 7;
 constexpr std::size_t kPayloadPlaceBytes = 32 + 8;
 constexpr std::uint8_t kDamagedFlag = 1;
-constexpr std::uint8_t kStoppedFlag = 1;
+constexpr StopReason kLastStopReason = StopReason::kTerminated;
 
 /// Reads an index; the first byte that is wrong ends it.
 class IndexReader {
@@ -118,16 +118,17 @@ class IndexReader {
     if (!index.chains.empty() && !(index.chains.rbegin()->first < actor)) return false;
     ChainPart part;
     std::uint64_t events = 0;
-    std::uint8_t flags = 0;
+    std::uint8_t stopped = 0;
     if (!leb(part.first_sequence) || !leb(events) || !leb(part.links) || !digest(part.previous) || !digest(part.head) ||
-        !leb(part.first_offset) || !leb(part.last_offset) || !leb(part.started_offset) || !u8(flags)) {
+        !leb(part.first_offset) || !leb(part.last_offset) || !leb(part.started_offset) || !u8(stopped)) {
       return false;
     }
-    if (flags > kStoppedFlag || part.links == 0 || events < part.links || events > UINT64_MAX - part.first_sequence) {
+    if (stopped > static_cast<std::uint8_t>(kLastStopReason) || part.links == 0 || events < part.links ||
+        events > UINT64_MAX - part.first_sequence) {
       return false;
     }
     part.next_sequence = part.first_sequence + events;
-    part.is_stopped = flags == kStoppedFlag;
+    if (stopped != 0) part.stopped = static_cast<StopReason>(stopped);
     index.chains.emplace_hint(index.chains.end(), actor, part);
     return true;
   }
@@ -196,6 +197,16 @@ bool is_possible(std::uint8_t type, std::uint64_t length) {
   return false;
 }
 
+void note_lifecycle(ByteView link, std::uint64_t offset, ChainPart& part) {
+  chain::LinkDecoder decoder(link);
+  chain::EventView event;
+  while (decoder.next(event)) {
+    if (event.kind() == EventKind::kStarted) part.started_offset = offset;
+    const auto* stopped = std::get_if<chain::StoppedView>(&event.body);
+    part.stopped = stopped != nullptr ? std::optional(stopped->reason) : std::nullopt;
+  }
+}
+
 Bytes encode(const SegmentIndex& index) {
   Bytes bytes;
   ValueWriter writer(bytes);
@@ -211,7 +222,7 @@ Bytes encode(const SegmentIndex& index) {
     writer.unsigned_integer(part.first_offset);
     writer.unsigned_integer(part.last_offset);
     writer.unsigned_integer(part.started_offset);
-    writer.u8(part.is_stopped ? kStoppedFlag : 0);
+    writer.u8(part.stopped ? static_cast<std::uint8_t>(*part.stopped) : 0);
   }
   writer.unsigned_integer(index.payloads.size());
   for (const PayloadPlace& place : index.payloads) {

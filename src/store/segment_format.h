@@ -14,6 +14,7 @@
 #include "chain/record.h"
 #include "theater/bytes.h"
 #include "theater/error.h"
+#include "theater/event.h"
 #include "theater/id.h"
 
 /// The bytes of a segment, as docs/data-directory.md says.
@@ -95,8 +96,8 @@ struct ChainPart {
   std::uint64_t last_offset = 0;
   /// Of the link with the actor's last started event; 0 when this segment holds none.
   std::uint64_t started_offset = 0;
-  /// The last event is a stopped event.
-  bool is_stopped = false;
+  /// Set when the last event is a stopped event.
+  std::optional<StopReason> stopped;
 
   bool operator==(const ChainPart&) const = default;
 };
@@ -118,6 +119,9 @@ struct SegmentIndex {
 
   bool operator==(const SegmentIndex&) const = default;
 };
+
+/// Notes what the link's started and stopped events say; `offset`: of its record.
+void note_lifecycle(ByteView link, std::uint64_t offset, ChainPart& part);
 
 Bytes encode(const SegmentIndex& index);
 /// kCorrupt when the bytes are no index.

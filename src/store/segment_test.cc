@@ -92,8 +92,8 @@ TEST_F(Segment, the_index_at_its_end_says_what_reading_all_of_it_says) {
   const auto index = read_index(**file);
   ASSERT_TRUE(index && *index);
   EXPECT_EQ(**index, scan(disk_).index);
-  EXPECT_TRUE((*index)->chains.at(SampleActors::id(3)).is_stopped);
-  EXPECT_FALSE((*index)->chains.at(SampleActors::id(2)).is_stopped);
+  EXPECT_EQ((*index)->chains.at(SampleActors::id(3)).stopped, StopReason::kRequested);
+  EXPECT_FALSE((*index)->chains.at(SampleActors::id(2)).stopped);
   EXPECT_FALSE((*index)->payloads.empty());
 }
 
@@ -251,8 +251,8 @@ TEST(SegmentIndexes, are_decoded_as_they_were_encoded_and_every_cut_is_refused) 
             .links = 3,
             .first_offset = 400,
             .last_offset = 1ull << 40,
-            .started_offset = i,
-            .is_stopped = i % 2 == 0};
+            .started_offset = i};
+    if (i % 7 > 0) part.stopped = static_cast<StopReason>(i % 7);
     part.head.fill(i);
     index.payloads.push_back({part.head, i * 5ull});
   }

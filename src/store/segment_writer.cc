@@ -20,16 +20,6 @@ void put_record(Bytes& out, RecordType type, ByteView content, const Digest& dig
   append(out, digest);
 }
 
-/// What the link's started and stopped events say.
-void note_lifecycle(ByteView link, std::uint64_t offset, ChainPart& part) {
-  chain::LinkDecoder decoder(link);
-  chain::EventView event;
-  while (decoder.next(event)) {
-    if (event.kind() == EventKind::kStarted) part.started_offset = offset;
-    part.is_stopped = event.kind() == EventKind::kStopped;
-  }
-}
-
 }  // namespace
 
 Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(FileSystem& files, const std::filesystem::path& directory,
@@ -52,7 +42,7 @@ std::unique_ptr<SegmentWriter> SegmentWriter::go_on(std::unique_ptr<File> file, 
   writer->written_bytes_ = end;
   writer->synced_bytes_ = end;
   writer->chains_.insert(index.chains.begin(), index.chains.end());
-  writer->payloads_ = std::move(index.payloads);
+  for (const PayloadPlace& place : index.payloads) writer->payloads_.emplace(place.digest, place.offset);
   for (const auto& [actor, part] : writer->chains_) writer->links_ += part.links;
   return writer;
 }
@@ -92,14 +82,15 @@ void SegmentWriter::add_link(const LinkToWrite& link) {
   part.next_sequence = link.first_sequence + link.event_count;
   part.head = link.hash;
   part.last_offset = offset;
-  part.is_stopped = false;
+  part.stopped.reset();
   if (link.has_lifecycle) note_lifecycle(link.bytes, offset, part);
   put(RecordType::kLink, link.bytes, link.hash);
 }
 
 void SegmentWriter::add_payload(const Digest& digest, ByteView content) {
+  if (payloads_.contains(digest)) return;
   if (content.size() >= kWriteAloneBytes) return write_alone(RecordType::kPayload, content, digest);
-  payloads_.push_back({digest, next_record_offset()});
+  payloads_.emplace(digest, next_record_offset());
   put(RecordType::kPayload, content, digest);
 }
 
@@ -116,7 +107,7 @@ void SegmentWriter::write_alone(RecordType type, ByteView content, const Digest&
   chain::put_record_header(
       header, {.type = static_cast<std::uint8_t>(type), .length = static_cast<std::uint32_t>(content.size())});
   append(front, header);
-  payloads_.push_back({digest, written_bytes_ + kPendingFront});
+  payloads_.emplace(digest, written_bytes_ + kPendingFront);
   if (!write_at_end(front) || !write_at_end(content)) return;
   static_cast<void>(write_at_end(digest));
 }
@@ -168,21 +159,20 @@ Result<void> SegmentWriter::write_mark() {
   return write_at_end(record);
 }
 
-Result<void> SegmentWriter::close(bool is_damaged) {
-  if (auto written = write(); !written) return written;
-  if (auto synced = sync(); !synced) return synced;
+Result<SegmentIndex> SegmentWriter::close(bool is_damaged) {
+  if (auto written = write(); !written) return fail(std::move(written.error()));
+  if (auto synced = sync(); !synced) return fail(std::move(synced.error()));
   SegmentIndex content_index{.is_damaged = is_damaged, .chains = {chains_.begin(), chains_.end()}, .payloads = {}};
-  // Of a payload that is there several times any place will do.
-  std::ranges::sort(payloads_);
-  std::ranges::unique_copy(payloads_, std::back_inserter(content_index.payloads), {}, &PayloadPlace::digest);
+  for (const auto& [digest, offset] : payloads_) content_index.payloads.push_back({digest, offset});
   SegmentEnd end{.marker = header_.marker, .offset = 0, .index_offset = next_record_offset(), .links = links_};
   const Bytes index = encode(content_index);
   put(RecordType::kIndex, index, sha256(index));
   end.offset = next_record_offset();
   const auto content = encode(end);
   put(RecordType::kEnd, content, sha256(content));
-  if (auto written = write(); !written) return written;
-  return sync();
+  if (auto written = write(); !written) return fail(std::move(written.error()));
+  if (auto synced = sync(); !synced) return fail(std::move(synced.error()));
+  return content_index;
 }
 
 }  // namespace theater::store

@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
-#include <vector>
 
 #include "store/file_system.h"
 #include "store/segment_format.h"
@@ -38,7 +38,7 @@ class SegmentWriter {
   Result<void> cut(std::uint64_t group_offset);
 
   void add_link(const LinkToWrite& link);
-  /// Content of a large value that a link of this segment names; to be added before it. Once a segment is enough.
+  /// Content of a large value that a link of this segment names; to be added before it. It is kept once.
   void add_payload(const Digest& digest, ByteView content);
 
   /// Bytes added that no write() has taken yet.
@@ -50,8 +50,8 @@ class SegmentWriter {
   /// Writes an empty group, which says what is safe; not itself synced. To be called when nothing follows for a while:
   /// from then on damage in what was written last cannot be taken for a torn tail.
   Result<void> write_mark();
-  /// Writes what is pending, the index and the end, and syncs. No other call may follow.
-  Result<void> close(bool is_damaged = false);
+  /// Writes what is pending, the index and the end, and syncs. The index. No other call may follow.
+  Result<SegmentIndex> close(bool is_damaged = false);
 
   /// The file's size once all that is pending is written.
   std::uint64_t size_bytes() const {
@@ -75,7 +75,7 @@ class SegmentWriter {
   const std::unique_ptr<File> file_;
   const SegmentHeader header_;
   std::unordered_map<ActorId, ChainPart> chains_;
-  std::vector<PayloadPlace> payloads_;
+  std::map<Digest, std::uint64_t> payloads_;
   std::uint64_t links_ = 0;
   Bytes pending_;
   std::uint64_t written_bytes_ = 0;

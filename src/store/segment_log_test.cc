@@ -1,0 +1,334 @@
+#include "store/segment_log.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "store/sample_store.h"
+
+namespace theater::store {
+namespace {
+
+/// A clock that a test moves.
+class StillClock final : public Clock {
+ public:
+  std::uint64_t wall_ns() const override { return chain::kSampleTimeNs; }
+  std::uint64_t monotonic_ns() const override { return now_ns; }
+  std::uint64_t now_ns = kNsPerSecond;
+};
+
+class Log : public testing::Test {
+ protected:
+  std::unique_ptr<DataDirectory> open(MemoryDisk& disk) {
+    auto directory = DataDirectory::open(kSampleDirectory, DataDirectory::Access::kWrite, on_disk(disk, random_));
+    EXPECT_TRUE(directory) << directory.error().to_string();
+    return directory ? std::move(*directory) : nullptr;
+  }
+  std::unique_ptr<SegmentLog> log(DataDirectory& directory, SegmentLog::Options options = {}) {
+    options.own_thread = false;
+    options.link_bytes = 1;
+    return std::make_unique<SegmentLog>(directory, clock_, options);
+  }
+  /// Everything that the log acknowledged is in the directory, and what is there is a prefix of what was recorded.
+  static void expect_acknowledged(const DataDirectory& directory, const std::vector<SampleActors::Written>& written,
+                                  std::uint64_t acknowledged, const std::string& when) {
+    EXPECT_TRUE(directory.damages().empty()) << when << ": " << directory.damages()[0].to_string();
+    const auto actors = directory.actors();
+    ASSERT_TRUE(actors);
+    std::map<ActorId, std::uint64_t> kept;
+    for (const StoredActor& actor : *actors) {
+      kept[actor.id] = actor.next_sequence;
+      const bool was_recorded = std::ranges::any_of(written, [&](const SampleActors::Written& link) {
+        return link.actor == actor.id && link.next_sequence == actor.next_sequence && link.hash == actor.head;
+      });
+      ASSERT_TRUE(was_recorded) << when;
+    }
+    for (const SampleActors::Written& link : written) {
+      if (link.position > acknowledged) continue;
+      ASSERT_GE(kept[link.actor], link.next_sequence) << when;
+    }
+  }
+
+  MemoryDisk disk_;
+  SeededRandom random_{1};
+  StillClock clock_;
+  SampleActors actors_{10};
+};
+
+TEST_F(Log, what_was_appended_is_kept_when_it_stops) {
+  {
+    auto directory = open(disk_);
+    auto log = this->log(*directory);
+    for (int i = 0; i < 500; ++i) actors_.record(*log, static_cast<std::size_t>(i) % 7, i % 11 == 0 ? 5000 : 50);
+  }
+  auto directory = open(disk_);
+  ASSERT_EQ(directory->actors()->size(), 7u);
+  for (std::size_t actor = 0; actor < 7; ++actor) {
+    const VerifyReport report = verify_chain(*directory, SampleActors::id(actor));
+    EXPECT_TRUE(report.ok()) << report.fault->what;
+    EXPECT_EQ(report.head_hash, actors_.head(actor).hash);
+    EXPECT_EQ(report.payloads_missing, 0u);
+  }
+}
+
+TEST_F(Log, a_link_is_acknowledged_when_it_is_synced_and_not_before) {
+  auto directory = open(disk_);
+  auto log = this->log(*directory);
+  actors_.record(*log, 0);
+  const std::uint64_t position = actors_.head(0).last_position;
+  EXPECT_LT(log->acknowledged_position(), position);
+  log->work();
+  EXPECT_LT(log->acknowledged_position(), position) << "written, not synced";
+  clock_.now_ns += limits::kSyncDelayMs * kNsPerMs;
+  log->work();
+  EXPECT_GE(log->acknowledged_position(), position);
+}
+
+TEST_F(Log, who_hastens_is_told_when_it_is_safe) {
+  auto directory = open(disk_);
+  auto log = this->log(*directory);
+  int told = 0;
+  log->on_progress([&] { ++told; });
+  actors_.record(*log, 0);
+  actors_.record(*log, 1);
+  log->hasten(actors_.head(1).last_position);
+  EXPECT_EQ(told, 0);
+  log->work();
+  EXPECT_EQ(told, 1);
+  EXPECT_GE(log->acknowledged_position(), actors_.head(1).last_position);
+  actors_.record(*log, 0);
+  log->work();
+  EXPECT_EQ(told, 1) << "nobody waits";
+}
+
+TEST_F(Log, links_that_stay_in_memory_are_not_written_and_the_latest_of_all_can_be_read) {
+  auto directory = open(disk_);
+  auto log = this->log(*directory);
+  actors_.head(1).memory_only = true;
+  for (int i = 0; i < 20; ++i) actors_.record(*log, static_cast<std::size_t>(i) % 2);
+  ASSERT_TRUE(log->sync_all());
+  EXPECT_TRUE(directory->actor(SampleActors::id(0)));
+  EXPECT_EQ(directory->actor(SampleActors::id(1)).error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(log->memory().snapshot(SampleActors::id(1), actors_.head(1)).links.size(), 10u);
+  EXPECT_EQ(log->memory().snapshot(SampleActors::id(0), actors_.head(0)).links.size(), 10u);
+}
+
+TEST_F(Log, chains_can_be_read_while_they_are_written) {
+  auto directory = open(disk_);
+  SegmentLog::Options options;
+  options.segment_bytes = 20'000;
+  auto log = this->log(*directory, options);
+  for (int i = 0; i < 300; ++i) {
+    actors_.record(*log, static_cast<std::size_t>(i) % 3, i % 20 == 0 ? 2000 : 30);
+    if (i % 50 != 49) continue;
+    ASSERT_TRUE(log->write_all());
+    for (std::size_t actor = 0; actor < 3; ++actor) {
+      const VerifyReport report = verify_chain(*directory, SampleActors::id(actor));
+      EXPECT_TRUE(report.ok()) << report.fault->what;
+      EXPECT_EQ(report.head_hash, actors_.head(actor).hash);
+      EXPECT_EQ(report.payloads_missing, 0u);
+      EXPECT_EQ(directory->actor(SampleActors::id(actor))->name, "actor " + std::to_string(actor));
+    }
+  }
+}
+
+TEST_F(Log, a_full_segment_is_followed_by_another) {
+  auto directory = open(disk_);
+  SegmentLog::Options options;
+  options.segment_bytes = 10'000;
+  auto log = this->log(*directory, options);
+  for (int i = 0; i < 200; ++i) {
+    actors_.record(*log, 0, 100);
+    log->work();
+  }
+  log.reset();
+  EXPECT_GE(disk_.list(kSampleDirectory / "segments")->size(), 3u);
+  directory.reset();
+  directory = open(disk_);
+  EXPECT_EQ(verify_chain(*directory, SampleActors::id(0)).head_hash, actors_.head(0).hash);
+}
+
+TEST_F(Log, when_half_of_its_memory_is_not_written_it_says_so_until_it_is) {
+  auto directory = open(disk_);
+  auto log = this->log(*directory);
+  const std::size_t capacity = log->memory().capacity_bytes();
+  std::size_t appended = 0;
+  while (!log->is_full()) {
+    actors_.record(*log, 0, 900);
+    ASSERT_LT(appended += 900, capacity);
+  }
+  EXPECT_GT(appended, capacity / 4);
+  int told = 0;
+  log->on_progress([&] { ++told; });
+  while (log->is_full()) log->work();
+  EXPECT_EQ(told, 1);
+  log.reset();
+  EXPECT_EQ(verify_chain(*directory, SampleActors::id(0)).head_hash, actors_.head(0).hash) << "nothing was lost";
+}
+
+TEST_F(Log, large_values_that_wait_are_bounded_too) {
+  auto directory = open(disk_);
+  SegmentLog::Options options;
+  options.payload_bytes = 1u << 20;
+  auto log = this->log(*directory, options);
+  int links = 0;
+  for (; !log->is_full(); ++links) actors_.record(*log, 0, 100'000);
+  EXPECT_LE(links, 8);
+  while (log->is_full()) log->work();
+  log.reset();
+  EXPECT_EQ(verify_chain(*directory, SampleActors::id(0)).payloads_missing, 0u);
+}
+
+TEST_F(Log, its_own_thread_keeps_up_with_the_shards) {
+  auto directory = open(disk_);
+  {
+    SegmentLog::Options options;
+    options.link_bytes = 1;
+    options.segment_bytes = 200'000;
+    const SystemClock clock;
+    SegmentLog log(*directory, clock, options);
+    // More than its memory holds: appending must wait for the disk now and then.
+    for (int i = 0; i < 20'000; ++i) actors_.record(log, static_cast<std::size_t>(i) % 10, i % 97 == 0 ? 20'000 : 300);
+    ASSERT_TRUE(log.sync_all());
+    EXPECT_GE(log.acknowledged_position(), actors_.head(9).last_position);
+  }
+  for (std::size_t actor = 0; actor < 10; ++actor) {
+    const VerifyReport report = verify_chain(*directory, SampleActors::id(actor));
+    EXPECT_TRUE(report.ok()) << report.fault->what;
+    EXPECT_EQ(report.head_hash, actors_.head(actor).hash);
+  }
+}
+
+TEST_F(Log, its_own_thread_syncs_what_nobody_waits_for_and_wakes_for_what_comes_after_a_rest) {
+  auto directory = open(disk_);
+  const SystemClock clock;
+  SegmentLog::Options options;
+  options.link_bytes = 1;
+  SegmentLog log(*directory, clock, options);
+  for (int i = 0; i < 3; ++i) {
+    actors_.record(log, 0);
+    while (log.acknowledged_position() < actors_.head(0).last_position) std::this_thread::yield();
+    // Long enough for it to fall asleep, though nothing depends on that.
+    std::this_thread::sleep_for(std::chrono::milliseconds(15));
+  }
+}
+
+/// A run of 10,000 events with everything that happens to the disk, to be cut off anywhere.
+class Script {
+ public:
+  static constexpr int kLinks = 3'500;
+
+  explicit Script(MemoryDisk& disk) : disk_(disk) {}
+
+  /// `observe(acknowledged position)` is called before and after each round of the log.
+  template <class Observe>
+  void run(std::uint64_t seed, Observe observe) {
+    SeededRandom markers(seed);
+    auto directory = DataDirectory::open(kSampleDirectory, DataDirectory::Access::kWrite, on_disk(disk_, markers));
+    if (!directory) return;
+    StillClock clock;
+    SegmentLog::Options options;
+    options.own_thread = false;
+    options.link_bytes = 1;
+    options.segment_bytes = 100'000;
+    SegmentLog log(**directory, clock, options);
+    std::mt19937_64 random(seed);
+    for (int i = 0; i < kLinks; ++i) {
+      actors.record(log, random() % 10, random() % 40 == 0 ? 3000 : random() % 100);
+      if (random() % 5 == 0) clock.now_ns += kNsPerMs;
+      if (random() % 8 != 0) continue;
+      observe(log.acknowledged_position());
+      log.work();
+      acknowledged = log.acknowledged_position();
+      observe(acknowledged);
+    }
+    log.stop();
+    acknowledged = log.acknowledged_position();
+    status = log.status();
+  }
+
+  SampleActors actors{10};
+  std::uint64_t acknowledged = 0;
+  Result<void> status;
+
+ private:
+  MemoryDisk& disk_;
+};
+
+TEST_F(Log, what_was_acknowledged_survives_a_power_loss_at_any_time) {
+  Script script(disk_);
+  std::uint64_t syncs = 0;
+  std::uint64_t losses = 0;
+  script.run(7, [&](std::uint64_t acknowledged) {
+    // Just before a sync most is at stake.
+    const bool was_synced = std::exchange(syncs, disk_.count(MemoryDisk::Operation::kSync)) != syncs;
+    if (!was_synced && losses % 2 != 0) {
+      ++losses;
+      return;
+    }
+    auto disk = disk_.copy();
+    disk->lose_power(++losses);
+    auto directory = open(*disk);
+    ASSERT_TRUE(directory);
+    expect_acknowledged(*directory, script.actors.written(), acknowledged, "loss " + std::to_string(losses));
+  });
+  EXPECT_GT(losses, 300u);
+  ASSERT_TRUE(script.status);
+  expect_acknowledged(*open(disk_), script.actors.written(), script.acknowledged, "at the end");
+  EXPECT_GE(script.acknowledged, script.actors.written().back().position);
+}
+
+TEST_F(Log, whatever_operation_fails_nothing_is_acknowledged_falsely) {
+  using Operation = MemoryDisk::Operation;
+  using Failure = MemoryDisk::Failure;
+  MemoryDisk whole;
+  Script(whole).run(3, [](std::uint64_t) {});
+  std::uint64_t runs = 0;
+  for (int kind = 0; kind < MemoryDisk::kOperations; ++kind) {
+    const auto operation = static_cast<Operation>(kind);
+    const std::uint64_t count = whole.count(operation);
+    // Each of the first, then ever fewer.
+    for (std::uint64_t nth = 0; nth < count; nth += 1 + nth / 16) {
+      const Failure failure = std::array{Failure::kError, Failure::kNoSpace, Failure::kShortWrite}[nth % 3];
+      MemoryDisk disk;
+      disk.fail_at(operation, nth, failure, /*for_good=*/nth % 2 == 0);
+      Script script(disk);
+      script.run(3, [](std::uint64_t) {});
+      disk.stop_failing();
+      ++runs;
+      disk.lose_power(nth);
+      auto directory = open(disk);
+      ASSERT_TRUE(directory);
+      expect_acknowledged(*directory, script.actors.written(), script.acknowledged,
+                          "operation " + std::to_string(kind) + " number " + std::to_string(nth));
+    }
+  }
+  EXPECT_GT(runs, 100u);
+}
+
+TEST_F(Log, after_a_failed_sync_it_acknowledges_nothing_more_and_says_why) {
+  auto directory = open(disk_);
+  auto log = this->log(*directory);
+  actors_.record(*log, 0);
+  ASSERT_TRUE(log->sync_all());
+  const std::uint64_t acknowledged = log->acknowledged_position();
+  disk_.fail_at(MemoryDisk::Operation::kSync, 0, MemoryDisk::Failure::kError);
+  int told = 0;
+  log->on_progress([&] { ++told; });
+  actors_.record(*log, 0);
+  EXPECT_FALSE(log->sync_all());
+  EXPECT_EQ(told, 1);
+  EXPECT_TRUE(log->has_failed());
+  for (int i = 0; i < 10'000; ++i) {
+    actors_.record(*log, 0, 500);
+    log->work();
+  }
+  EXPECT_EQ(log->acknowledged_position(), acknowledged) << "the second sync would have succeeded";
+  ASSERT_FALSE(log->status());
+  EXPECT_NE(log->status().error().to_string().find("can no longer be kept"), std::string::npos);
+  EXPECT_TRUE(directory->chain(SampleActors::id(0))) << "reading still works";
+}
+
+}  // namespace
+}  // namespace theater::store
