@@ -221,6 +221,10 @@ Result<Manifest> load_manifest(const std::filesystem::path& path, const ParseOpt
 /// Nothing when there is none. Errors: kInvalidManifest (bad TOML, bad reference, a template inside the reference).
 Result<std::optional<ComponentReference>> find_init_state(std::string_view text, const ParseOptions& options);
 
+/// Only the manifest's `[limits]`, whatever else it says, e.g. of handlers that this program does not know. Errors:
+/// kInvalidManifest.
+Result<ActorLimits> find_limits(std::string_view text, const ParseOptions& options);
+
 /// The manifest's JSON Schema (draft 2020-12), made from the same tables that parse_manifest checks with.
 std::string manifest_json_schema(std::span<const HandlerSchema> extra_handlers = {});
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "actor/turn_failure.h"
 #include "base/check.h"
 #include "base/limits.h"
 
@@ -10,25 +11,6 @@ namespace theater::actor {
 namespace {
 
 StopReason stop_reason_of_failure() { return StopReason::kFailed; }
-
-FailureReason to_failure(te_trap trap) {
-  switch (trap) {
-    case TE_TRAP_OUT_OF_FUEL: return FailureReason::kOutOfFuel;
-    case TE_TRAP_INTERRUPTED: return FailureReason::kTimedOut;
-    default: return FailureReason::kTrapped;
-  }
-}
-
-/// What a person is told, with what to do about it where the manifest can help.
-std::string explain_trap(const te_outcome& outcome, const ActorLimits& limits) {
-  std::string text(as_text(from_engine(outcome.message)));
-  if (outcome.trap == TE_TRAP_OUT_OF_FUEL) {
-    text = "out of fuel: the turn used more than limits.fuel_per_turn = " + std::to_string(limits.fuel_per_turn);
-  } else if (outcome.trap == TE_TRAP_INTERRUPTED) {
-    text = "timed out: the turn ran longer than limits.turn_timeout_ms = " + std::to_string(limits.turn_timeout_ms);
-  }
-  return text;
-}
 
 }  // namespace
 
@@ -272,12 +254,10 @@ void ActorCell::turn_advanced(const te_outcome& outcome) {
 void ActorCell::turn_returned(const te_outcome& outcome) {
   const ByteView state = from_engine(outcome.state);
   const ValueView result = {.head = from_engine(outcome.result.head), .body = from_engine(outcome.result.body)};
-  if (state.size() > limits::kStateMaxBytes) {
-    const std::string error = "the state returned has " + std::to_string(state.size()) + " bytes, over the limit of " +
-                              std::to_string(limits::kStateMaxBytes);
-    services_.builder.failed(FailureReason::kHostError, error, {}, outcome.fuel_used);
-    finish_turn({.status = TE_CALL_GUEST_ERROR, .result = {}, .error = error});
-    log("handler failed: " + error);
+  if (const auto refused = why_state_is_refused(state.size())) {
+    services_.builder.failed(FailureReason::kHostError, *refused, {}, outcome.fuel_used);
+    finish_turn({.status = TE_CALL_GUEST_ERROR, .result = {}, .error = *refused});
+    log("handler failed: " + *refused);
     return;
   }
   const bool unchanged =
@@ -296,7 +276,7 @@ void ActorCell::turn_returned(const te_outcome& outcome) {
 
 void ActorCell::turn_trapped(const te_outcome& outcome) {
   const std::string error = explain_trap(outcome, spec_->manifest.limits);
-  services_.builder.failed(to_failure(outcome.trap), error, as_text(from_engine(outcome.backtrace)), outcome.fuel_used);
+  services_.builder.failed(failure_of(outcome.trap), error, as_text(from_engine(outcome.backtrace)), outcome.fuel_used);
   std::string message = "trapped in " + spec_->functions.exports[spec_->export_of(current_->slot)] + ": " + error;
   const ByteView backtrace = from_engine(outcome.backtrace);
   if (!backtrace.empty()) message += "\n" + std::string(as_text(backtrace));
@@ -322,6 +302,19 @@ void ActorCell::finish_turn(const TurnResult& result) {
 
 // Host calls ----------------------------------------------------------------------------------------------------------
 
+namespace {
+
+/// A handler that throws ends the guest, and its host call is recorded like any other.
+HostStatus call_handler(HandlerInstance& handler, HostCall& call) {
+  try {
+    return handler.call(call);
+  } catch (const std::exception&) {
+    return call.trap("a handler failed");
+  }
+}
+
+}  // namespace
+
 te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params, te_host_reply* reply) {
   if (handlers_.empty()) {
     // A start function, e.g. of a C++ global object: there is no turn yet that the call could belong to.
@@ -337,7 +330,7 @@ te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params,
   shared_body_ = nullptr;
   ++call_number_;
   HostCall call(*this, binding.function, view, result);
-  const HostStatus status = handlers_[binding.handler]->call(call);
+  const HostStatus status = call_handler(*handlers_[binding.handler], call);
   const ValueRecord record =
       shared_body_ != nullptr && shared_body_->is_large() ? ValueRecord(view.head, *shared_body_) : ValueRecord(view);
   shared_body_ = nullptr;
@@ -345,7 +338,8 @@ te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params,
   switch (status) {
     case HostStatus::kDone: services_.builder.host_call(import_index, record, ByteView(result)); return TE_HOST_DONE;
     case HostStatus::kPending: services_.builder.host_call_begin(import_index, record); return TE_HOST_PENDING;
-    case HostStatus::kTrap: services_.builder.host_call(import_index, record, ByteView()); return TE_HOST_TRAP;
+    // One that ends the guest has no result: it is begun, and the failure that follows is its end.
+    case HostStatus::kTrap: services_.builder.host_call_begin(import_index, record); return TE_HOST_TRAP;
   }
   return TE_HOST_TRAP;
 }

@@ -102,6 +102,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   const ActorAddress& address() const { return address_; }
   ShardServices& services() const { return services_; }
   const ActorSpec& spec() const { return *spec_; }
+  const std::shared_ptr<const ActorSpec>& shared_spec() const { return spec_; }
   ActorPhase phase() const { return phase_; }
   const ChainHead& chain_head() const { return chain_; }
   std::optional<ByteView> state() const { return has_state_ ? std::optional<ByteView>(state_) : std::nullopt; }

@@ -72,6 +72,10 @@ Result<void> ChainFileWriter::append(const SealedLink& link) {
   return put_record(ChainFileRecord::Type::kLink, link.bytes, link.hash);
 }
 
+Result<void> ChainFileWriter::keep(ByteView content) {
+  return put_record(ChainFileRecord::Type::kPayload, content, sha256(content));
+}
+
 Result<void> ChainFileWriter::put_record(ChainFileRecord::Type type, ByteView content, const Digest& digest) {
   if (error_) return fail(*error_);
   THEATER_CHECK(descriptor_ >= 0 && content.size() <= content_bytes_max(type));

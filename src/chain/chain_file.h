@@ -46,6 +46,9 @@ class ChainFileWriter {
   /// Adds the link and the large values it names. After the first error nothing more is written and each call returns
   /// that error.
   Result<void> append(const SealedLink& link);
+  /// Adds content that goes with the chain though no link names it as a value: the manifest of its start. Errors as in
+  /// append().
+  Result<void> keep(ByteView content);
   /// Hands all that was appended to the operating system; `sync` waits until the disk has it.
   Result<void> flush(bool sync = false);
   /// Writes the closing record, flushes and closes. To be called once; no other call may follow.

@@ -149,6 +149,24 @@ TEST_F(ChainSourceTest, links_before_damage_are_given_and_then_the_error) {
   EXPECT_LT(good, snapshot.links.size());
 }
 
+TEST_F(ChainSourceTest, a_manifest_kept_in_a_file_is_found_and_no_fault) {
+  ChainRecorder recorder(sample_actor(1));
+  recorder.started();
+  const ChainSnapshot snapshot = recorder.snapshot();
+  const ChainSnapshot::Link& link = snapshot.links.front();
+  {
+    auto writer = ChainFileWriter::create(path());
+    ASSERT_TRUE((*writer)->keep(as_bytes("name = \"counter\"")));
+    ASSERT_TRUE((*writer)->append({snapshot.actor, 0, link.event_count, snapshot.link_bytes(link), link.hash, {}}));
+    ASSERT_TRUE((*writer)->close());
+  }
+  EXPECT_EQ(opened()->manifest(sha256(as_bytes("name = \"counter\""))), "name = \"counter\"");
+  const auto report = verify_chain_file(path());
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->ok());
+  EXPECT_EQ(report->chain.payloads_missing, 0u);
+}
+
 TEST_F(ChainSourceTest, a_file_without_a_link_is_refused) {
   {
     auto writer = ChainFileWriter::create(path());

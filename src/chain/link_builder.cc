@@ -21,14 +21,6 @@ std::string_view cut(std::string_view text, std::size_t max_bytes) {
   return text.substr(0, end);
 }
 
-/// Text as it may be recorded: cut, and UTF-8. `storage` holds it when it had to be changed.
-std::string_view recordable(std::string_view text, std::size_t max_bytes, std::string& storage) {
-  text = cut(text, max_bytes);
-  if (is_utf8(as_bytes(text))) return text;
-  storage = printable(as_bytes(text), max_bytes);
-  return cut(storage, max_bytes);
-}
-
 void append_names(Bytes& out, const std::vector<std::string>& names) {
   ValueWriter writer(out);
   for (const std::string& name : names) writer.string(name);
@@ -39,6 +31,13 @@ bool all_utf8(const std::vector<std::string>& names) {
 }
 
 }  // namespace
+
+std::string_view recordable_text(std::string_view text, std::size_t max_bytes, std::string& storage) {
+  text = cut(text, max_bytes);
+  if (is_utf8(as_bytes(text))) return text;
+  storage = printable(as_bytes(text), max_bytes);
+  return cut(storage, max_bytes);
+}
 
 /// What a value or state that is being recorded becomes in the link. Holds the digest that the reference borrows.
 class LinkBuilder::Recorder {
@@ -216,8 +215,8 @@ std::uint64_t LinkBuilder::failed(FailureReason reason, std::string_view message
   std::string backtrace_storage;
   return add(chain::FailedView{
       .reason = reason,
-      .message = recordable(message, chain::kMessageBytesMax, message_storage),
-      .backtrace = recordable(backtrace, chain::kBacktraceBytesMax, backtrace_storage),
+      .message = recordable_text(message, chain::kMessageBytesMax, message_storage),
+      .backtrace = recordable_text(backtrace, chain::kBacktraceBytesMax, backtrace_storage),
       .fuel = fuel_used,
   });
 }
@@ -226,7 +225,7 @@ std::uint64_t LinkBuilder::stopped(StopReason reason, std::string_view message) 
   if (!records()) return count_event();
   std::string storage;
   has_lifecycle_ = true;
-  return add(chain::StoppedView{reason, recordable(message, chain::kMessageBytesMax, storage)});
+  return add(chain::StoppedView{reason, recordable_text(message, chain::kMessageBytesMax, storage)});
 }
 
 std::uint64_t LinkBuilder::note(std::string_view type, const ValueRecord& data) {
@@ -234,7 +233,7 @@ std::uint64_t LinkBuilder::note(std::string_view type, const ValueRecord& data) 
   if (!records()) return count_event();
   std::string storage;
   Recorder value(*this);
-  return add(chain::NoteView{recordable(type, chain::kNoteTypeBytesMax, storage), value.value(data)});
+  return add(chain::NoteView{recordable_text(type, chain::kNoteTypeBytesMax, storage), value.value(data)});
 }
 
 SealedLink LinkBuilder::seal(ChainHead& head) {

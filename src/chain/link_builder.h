@@ -56,6 +56,9 @@ struct StartedRecord {
   StateRecord state = StateRecord::none();
 };
 
+/// Text as it is recorded: at most `max_bytes`, and UTF-8. `storage` holds it when it had to be changed.
+std::string_view recordable_text(std::string_view text, std::size_t max_bytes, std::string& storage);
+
 enum class Recording : std::uint8_t {
   kOn,
   /// Sequences advance (so that causes can still be named), nothing is written or hashed: links are empty and their

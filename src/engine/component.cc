@@ -135,6 +135,10 @@ std::string to_string(const ValueType& type) {
   return text + (named ? " }" : ">");
 }
 
+std::string full_name(const FunctionType& function) {
+  return function.interface.empty() ? function.function : function.interface + "." + function.function;
+}
+
 Component::~Component() { te_component_free(raw_); }
 
 Result<std::shared_ptr<const Component>> Component::compile(const Engine& engine, ByteView wasm) {

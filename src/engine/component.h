@@ -72,6 +72,9 @@ struct FunctionType {
   bool handler = false;
 };
 
+/// "interface.function", as chains and errors name it; the function alone at the world's top level.
+std::string full_name(const FunctionType& function);
+
 /// Compiled code with what it imports and exports; never changes. Any thread.
 class Component final {
  public:

@@ -91,6 +91,15 @@ class ManifestReader {
     return std::move(manifest_);
   }
 
+  Result<ActorLimits> read_limits_only() {
+    const std::optional<toml::table> table = parse_toml(TemplateFilling::kState);
+    if (table) {
+      if (const toml::table* limits = expect_table(*table, "limits", "[limits]")) read_limits(*limits);
+    }
+    if (!diagnostics_.empty()) return fail(diagnostics_.to_error());
+    return manifest_.limits;
+  }
+
   Result<std::optional<ComponentReference>> read_init_state() {
     const std::optional<toml::table> table = parse_toml(TemplateFilling::kPlaceholder);
     if (!table) return fail(diagnostics_.to_error());
@@ -416,6 +425,10 @@ Result<Manifest> load_manifest(const std::filesystem::path& path, const ParseOpt
     file_options.base_directory = absolute.parent_path().lexically_normal();
     return ManifestReader(*text, file_options).read();
   });
+}
+
+Result<ActorLimits> find_limits(std::string_view text, const ParseOptions& options) {
+  return guarded([&] { return ManifestReader(text, options).read_limits_only(); });
 }
 
 Result<std::optional<ComponentReference>> find_init_state(std::string_view text, const ParseOptions& options) {

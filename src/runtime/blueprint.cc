@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::string_view kInit = "theater:simple/actor.init";
 
-std::string full_name(const engine::FunctionType& function) {
-  return function.interface.empty() ? function.function : function.interface + "." + function.function;
-}
-
 std::string canonical_name(const engine::FunctionType& function) {
   return function.interface.empty() ? function.function
                                     : canonical_interface(function.interface) + "." + function.function;
@@ -45,7 +41,7 @@ const HandlerFunction* function_of(const Handler& handler, const engine::Functio
 
 std::unexpected<Error> no_handler(const engine::FunctionType& import) {
   return fail(ErrorCode::kMissingHandler,
-              "the component imports " + full_name(import) +
+              "the component imports " + engine::full_name(import) +
                   ", which no handler of this runtime implements; rebuild it without that interface, or "
                   "register a handler for it");
 }
@@ -63,7 +59,7 @@ Result<std::uint32_t> find_export(const engine::Component& component, std::strin
   for (std::size_t i = 0; i < exports.size(); ++i) {
     if (canonical_name(exports[i]) != canonical) continue;
     if (!exports[i].handler) {
-      return fail(ErrorCode::kInvalidComponent, "the component's export " + full_name(exports[i]) +
+      return fail(ErrorCode::kInvalidComponent, "the component's export " + engine::full_name(exports[i]) +
                                                     " has not the form func(state: option<list<u8>>, params: tuple<…>) "
                                                     "-> result<tuple<option<list<u8>>, …>, string>");
     }
@@ -81,7 +77,7 @@ Result<void> bind_imports(actor::ActorSpec& spec, const engine::Component& compo
     if (granted == spec.handlers.end()) return not_granted(*handler, import);
     spec.imports.push_back(
         {.handler = static_cast<std::uint16_t>(granted - spec.handlers.begin()), .function = *place});
-    spec.functions.imports.push_back(full_name(import));
+    spec.functions.imports.push_back(engine::full_name(import));
   }
   return {};
 }
@@ -111,7 +107,7 @@ Result<void> bind_exports(actor::ActorSpec& spec, const engine::Component& compo
     spec.exports.push_back(*index);
   }
   for (const engine::FunctionType& function : component.exports())
-    spec.functions.exports.push_back(full_name(function));
+    spec.functions.exports.push_back(engine::full_name(function));
   const bool callable =
       std::ranges::any_of(spec.exports, [](std::uint32_t index) { return index != actor::ActorSpec::kNotExported; });
   if (!callable) {

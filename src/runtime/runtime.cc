@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "chain/chain_file.h"
+#include "chain/link_codec.h"
 #include "chain/verify.h"
 #include "runtime/read_file.h"
 #include "runtime/runtime_core.h"
@@ -108,10 +109,27 @@ Result<std::optional<Bytes>> Runtime::state(const ActorId& id) const {
 
 namespace {
 
-Result<ChainSnapshot> snapshot_of(const runtime::RuntimeCore& core, const ActorId& id, std::uint64_t from_sequence) {
-  auto snapshot = core.on_shard_of(id, [&](runtime::ShardRuntime& shard) { return shard.snapshot(id, from_sequence); });
-  if (!snapshot) return fail(std::move(snapshot.error()));
-  return std::move(*snapshot);
+Result<runtime::ShardRuntime::KeptChain> chain_of(const runtime::RuntimeCore& core, const ActorId& id,
+                                                  std::uint64_t from_sequence) {
+  auto chain = core.on_shard_of(id, [&](runtime::ShardRuntime& shard) { return shard.chain(id, from_sequence); });
+  if (!chain) return fail(std::move(chain.error()));
+  return std::move(*chain);
+}
+
+/// The large values that the link names, as far as they are kept.
+std::vector<RecordedPayload> payloads_of(const ChainSnapshot& snapshot, ByteView link) {
+  std::vector<RecordedPayload> payloads;
+  chain::LinkDecoder decoder(link);
+  chain::EventView event;
+  while (decoder.next(event)) {
+    chain::visit_digests(event, [&](ByteView digest, std::uint64_t) {
+      const auto at = std::ranges::lower_bound(
+          snapshot.payloads, digest, [](ByteView a, ByteView b) { return std::ranges::lexicographical_compare(a, b); },
+          [](const RecordedPayload& payload) { return ByteView(payload.digest); });
+      if (at != snapshot.payloads.end() && std::ranges::equal(at->digest, digest)) payloads.push_back(*at);
+    });
+  }
+  return payloads;
 }
 
 VerifyExpectation expectation_of(const ActorId& id) {
@@ -124,17 +142,17 @@ VerifyExpectation expectation_of(const ActorId& id) {
 
 Result<std::vector<Event>> Runtime::events(const ActorId& id, std::uint64_t from_sequence) const {
   // From the start, since an event's function is named by what came before it.
-  const auto snapshot = snapshot_of(*core_, id, 0);
-  if (!snapshot) return fail(snapshot.error());
-  auto events = snapshot->events();
+  const auto chain = chain_of(*core_, id, 0);
+  if (!chain) return fail(chain.error());
+  auto events = chain->snapshot.events();
   if (events) std::erase_if(*events, [&](const Event& event) { return event.sequence < from_sequence; });
   return events;
 }
 
 Result<ChainReport> Runtime::verify(const ActorId& id) const {
-  const auto snapshot = snapshot_of(*core_, id, 0);
-  if (!snapshot) return fail(snapshot.error());
-  const VerifyReport verified = theater::verify(*snapshot, expectation_of(id));
+  const auto chain = chain_of(*core_, id, 0);
+  if (!chain) return fail(chain.error());
+  const VerifyReport verified = theater::verify(chain->snapshot, expectation_of(id));
   ChainReport report{.events = verified.events,
                      .links = verified.links,
                      .complete = verified.complete,
@@ -146,22 +164,20 @@ Result<ChainReport> Runtime::verify(const ActorId& id) const {
 }
 
 Result<void> Runtime::save_chain(const ActorId& id, const std::filesystem::path& file) const {
-  const auto snapshot = snapshot_of(*core_, id, 0);
-  if (!snapshot) return fail(snapshot.error());
+  const auto chain = chain_of(*core_, id, 0);
+  if (!chain) return fail(chain.error());
   auto writer = ChainFileWriter::create(file.string());
   if (!writer) return fail(std::move(writer.error()));
-  // A value is named by one link or more; the file wants it before the first that names it, so all come with the first
-  // link.
-  bool first = true;
-  for (const ChainSnapshot::Link& link : snapshot->links) {
-    const SealedLink sealed = {
-        .actor = id,
-        .first_sequence = link.first_sequence,
-        .event_count = link.event_count,
-        .bytes = snapshot->link_bytes(link),
-        .hash = link.hash,
-        .payloads = first ? std::span<const RecordedPayload>(snapshot->payloads) : std::span<const RecordedPayload>()};
-    first = false;
+  if (auto kept = (*writer)->keep(as_bytes(chain->spec->manifest.text)); !kept) return kept;
+  for (const ChainSnapshot::Link& link : chain->snapshot.links) {
+    const ByteView bytes = chain->snapshot.link_bytes(link);
+    const std::vector<RecordedPayload> payloads = payloads_of(chain->snapshot, bytes);
+    const SealedLink sealed = {.actor = id,
+                               .first_sequence = link.first_sequence,
+                               .event_count = link.event_count,
+                               .bytes = bytes,
+                               .hash = link.hash,
+                               .payloads = payloads};
     if (auto appended = (*writer)->append(sealed); !appended) return appended;
   }
   return (*writer)->close();

@@ -97,7 +97,11 @@ Result<std::unique_ptr<ChainFileWriter>> ShardRuntime::open_chain_file(const act
   }
   std::error_code error;
   std::filesystem::create_directories(*options_.chains_directory, error);
-  return ChainFileWriter::create((*options_.chains_directory / (to_string(id) + ".chain")).string());
+  auto file = ChainFileWriter::create((*options_.chains_directory / (to_string(id) + ".chain")).string());
+  if (!file) return file;
+  // With it and the component the chain can be replayed.
+  if (auto kept = (*file)->keep(as_bytes(spec.manifest.text)); !kept) return fail(std::move(kept.error()));
+  return file;
 }
 
 void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec,
@@ -111,12 +115,10 @@ void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec,
   };
   auto file = open_chain_file(*spec, id);
   if (!file) return failed(std::move(file.error()));
-  const engine::InstanceLimits instance_limits = {
-      .memory_bytes = spec->manifest.limits.memory_bytes,
-      .value_bytes = spec->manifest.limits.message_max_bytes + limits::kStateMaxBytes,
-      .start_fuel = spec->manifest.limits.fuel_per_turn,
-      .start_deadline_ticks = spec->turn_deadline_ticks,
-  };
+  const ActorLimits& limits = spec->manifest.limits;
+  auto instance_limits =
+      engine::InstanceLimits::of_actor(limits.memory_bytes, limits.message_max_bytes, limits.fuel_per_turn);
+  instance_limits.start_deadline_ticks = spec->turn_deadline_ticks;
   auto cell = std::make_unique<actor::ActorCell>(services_, std::move(spec), std::move(start));
   actor::ActorCell& made = *cell;
   Resident& resident = residents_[id];
@@ -174,7 +176,7 @@ void ShardRuntime::actor_started(actor::ActorCell& cell) {
 }
 
 void ShardRuntime::remember(const actor::ActorCell& cell) {
-  ended_[cell.id()] = {.head = cell.chain_head(), .functions = cell.spec().functions};
+  ended_[cell.id()] = {.head = cell.chain_head(), .spec = cell.shared_spec()};
   ended_order_.push_back(cell.id());
   if (ended_order_.size() - ended_front_ <= limits::kEndedActorsKept) return;
   ended_.erase(ended_order_[ended_front_++]);
@@ -236,22 +238,22 @@ void ShardRuntime::tell_events(const actor::ActorCell& cell, Resident& resident,
   for (const Event& event : *events) core_.subscriptions().tell(event);
 }
 
-Result<ChainSnapshot> ShardRuntime::snapshot(const ActorId& id, std::uint64_t from_sequence) {
+Result<ShardRuntime::KeptChain> ShardRuntime::chain(const ActorId& id, std::uint64_t from_sequence) {
   if (!log_) return fail(ErrorCode::kUnavailable, "this runtime records nothing");
+  KeptChain kept;
   const ChainHead* head = nullptr;
-  const FunctionTable* functions = nullptr;
   if (const actor::ActorCell* cell = find(id)) {
     head = &cell->chain_head();
-    functions = &cell->spec().functions;
+    kept.spec = cell->shared_spec();
   } else if (const auto ended = ended_.find(id); ended != ended_.end()) {
     head = &ended->second.head;
-    functions = &ended->second.functions;
+    kept.spec = ended->second.spec;
   } else {
     return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
   }
-  ChainSnapshot snapshot = log_->snapshot(id, *head, from_sequence);
-  if (!snapshot.complete) snapshot.functions = *functions;
-  return snapshot;
+  kept.snapshot = log_->snapshot(id, *head, from_sequence);
+  if (!kept.snapshot.complete) kept.snapshot.functions = kept.spec->functions;
+  return kept;
 }
 
 }  // namespace theater::runtime

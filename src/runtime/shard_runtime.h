@@ -54,8 +54,12 @@ class ShardRuntime final : public actor::ActorObserver {
              actor::ActorCell::Start start, Started started);
   actor::ActorCell* find(const ActorId& id);
   void stop(const ActorId& id, StopReason reason);
-  /// What is kept of the chain of an actor that lives here, or lived.
-  Result<ChainSnapshot> snapshot(const ActorId& id, std::uint64_t from_sequence);
+  /// What is kept of the chain of an actor that lives here, or lived, and what it was made from.
+  struct KeptChain {
+    ChainSnapshot snapshot;
+    std::shared_ptr<const actor::ActorSpec> spec;
+  };
+  Result<KeptChain> chain(const ActorId& id, std::uint64_t from_sequence);
   ActorInfo info(const actor::ActorCell& cell) const;
   /// No cell is left, not even one that has ended and waits for its last turn in the run queue.
   bool all_released() const { return residents_.empty(); }
@@ -82,7 +86,7 @@ class ShardRuntime final : public actor::ActorObserver {
   /// What is left of an actor that has ended.
   struct Ended {
     ChainHead head;
-    FunctionTable functions;
+    std::shared_ptr<const actor::ActorSpec> spec;
   };
 
   Result<std::unique_ptr<ChainFileWriter>> open_chain_file(const actor::ActorSpec& spec, const ActorId& id) const;

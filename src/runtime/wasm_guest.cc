@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "actor/actor_cell.h"
+#include "actor/turn_failure.h"
 
 namespace theater::runtime {
 
@@ -19,7 +20,7 @@ const te_outcome& WasmGuest::resume(te_value result) {
 // The engine did not run the call at all, e.g. since a handler's result is no value of the function's type. The guest
 // waits for something that cannot come, so it ends like one that trapped.
 const te_outcome& WasmGuest::broken(const Error& error) {
-  broken_message_ = "the call could not be made: " + error.to_string();
+  broken_message_ = actor::call_not_made(error);
   broken_ = {};
   broken_.status = TE_CALL_TRAPPED;
   broken_.trap = TE_TRAP_OTHER;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <thread>
 
+#include "chain/verify.h"
 #include "runtime_fixture.h"
 
 namespace theater::testing {
@@ -244,6 +245,19 @@ TEST_F(RuntimeFiles, save_chain_keeps_the_whole_chain_in_a_file) {
   EXPECT_TRUE(runtime->save_chain(id, copy));
   EXPECT_EQ(std::filesystem::file_size(copy),
             std::filesystem::file_size(folder / "chains" / (to_string(id) + ".chain")));
+}
+
+TEST_F(RuntimeFiles, a_saved_chain_with_many_large_values_verifies_with_all_of_them) {
+  const ActorId id = spawn("echo", "guests/echo");
+  constexpr int kMessages = 500;
+  for (int i = 0; i < kMessages; ++i) EXPECT_TRUE(ask(id, std::to_string(i) + std::string(2000, 'x')));
+  const auto file = folder / "large.chain";
+  ASSERT_TRUE(runtime->save_chain(id, file));
+  const auto report = verify_chain_file(file.string());
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->ok()) << report->chain.fault->what;
+  EXPECT_GE(report->chain.payloads_checked, std::uint64_t{kMessages});
+  EXPECT_EQ(report->chain.payloads_missing, 0u);
 }
 
 TEST_F(RuntimeFiles, compiled_code_is_kept_for_the_next_start) {
