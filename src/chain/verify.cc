@@ -34,16 +34,24 @@ bool ChainVerifier::fault(std::uint64_t sequence, std::string what) {
   return false;
 }
 
+std::uint64_t ChainVerifier::expected_sequence() const {
+  return is_first_ ? expectation_.first_sequence.value_or(0) : next_sequence_;
+}
+
 bool ChainVerifier::link(ByteView bytes, const Digest* stored_hash) {
   if (report_.fault) return false;
-  const std::uint64_t expected_sequence = is_first_ ? expectation_.first_sequence.value_or(0) : next_sequence_;
   const Digest hash = sha256(bytes);
   // Before anything in the link is believed, its own numbers included.
   if (stored_hash != nullptr && *stored_hash != hash) {
-    return fault(expected_sequence, "the link was changed: its bytes do not have the hash stored with them");
+    return fault(expected_sequence(), "the link was changed: its bytes do not have the hash stored with them");
   }
+  return link_with_hash(bytes, hash);
+}
+
+bool ChainVerifier::link_with_hash(ByteView bytes, const Digest& hash) {
+  if (report_.fault) return false;
   chain::LinkDecoder decoder(bytes);
-  if (!decoder.ok()) return fault(expected_sequence, "the link is malformed: " + decoder.fault()->to_string());
+  if (!decoder.ok()) return fault(expected_sequence(), "the link is malformed: " + decoder.fault()->to_string());
   if (!check_header(decoder.header()) || !check_events(decoder)) return false;
 
   if (!check_heads(decoder.header().first_sequence + decoder.header().event_count, hash)) return false;
@@ -189,11 +197,15 @@ const char* ChainVerifier::check_values(const EventView& event) {
     Digest wanted;
     std::memcpy(wanted.data(), digest.data(), sizeof(wanted));
     const auto found = payload_sizes_.find(wanted);
-    if (found == payload_sizes_.end()) {
-      ++report_.payloads_missing;
-    } else if (!found->second) {
+    const bool is_provided = found != payload_sizes_.end();
+    const std::optional<std::uint64_t> kept = is_provided          ? found->second
+                                              : values_ != nullptr ? values_->size_of(wanted)
+                                                                   : std::nullopt;
+    if (!kept && is_provided) {
       what = "the content of a large value was changed: it does not have its digest";
-    } else if (*found->second != size) {
+    } else if (!kept) {
+      ++report_.payloads_missing;
+    } else if (*kept != size) {
       what = "a large value has another length than its content";
     } else {
       ++report_.payloads_checked;

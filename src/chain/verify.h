@@ -72,6 +72,14 @@ struct VerifyExpectation {
 /// allocates nothing for a link.
 class ChainVerifier {
  public:
+  /// Tells of large values kept elsewhere than beside the chain.
+  class KeptValues {
+   public:
+    virtual ~KeptValues() = default;
+    /// The length of the content with this digest; none when it is not kept. That it has the digest was checked.
+    virtual std::optional<std::uint64_t> size_of(const Digest& digest) const = 0;
+  };
+
   explicit ChainVerifier(VerifyExpectation expectation = {}) : expectation_(std::move(expectation)) {}
 
   /// Content of a large value with the digest stored beside it; to be given before the link that names it. False: the
@@ -79,9 +87,13 @@ class ChainVerifier {
   bool provide_payload(ByteView content, const Digest& stored_digest);
   /// Forget what was provided; what comes later no longer finds it.
   void forget_payloads() { payload_sizes_.clear(); }
+  /// Where to ask for what was not provided; borrowed, null for nowhere.
+  void use_values(const KeptValues* values) { values_ = values; }
 
   /// The next link with the hash that was stored beside it, if one was. False: a fault was found, now or before.
   bool link(ByteView bytes, const Digest* stored_hash);
+  /// The same for a link whose bytes were found to have this hash.
+  bool link_with_hash(ByteView bytes, const Digest& hash);
   /// To be called once, after the last link. `extra_fault`: what the source of the links found wrong with itself after
   /// them.
   VerifyReport finish(std::optional<std::string> extra_fault = std::nullopt);
@@ -94,6 +106,7 @@ class ChainVerifier {
 
   bool check_header(const chain::LinkHeader& header);
   bool check_events(chain::LinkDecoder& decoder);
+  std::uint64_t expected_sequence() const;
   /// Null when the event is in order; otherwise what is wrong.
   const char* check_event(const chain::EventView& event);
   const char* check_order(EventKind kind, bool is_resumption);
@@ -120,6 +133,7 @@ class ChainVerifier {
   };
   /// None: the content was changed.
   std::unordered_map<Digest, std::optional<std::uint64_t>, DigestHash> payload_sizes_;
+  const KeptValues* values_ = nullptr;
 };
 
 /// Verifies a snapshot against its own head (and the expectation's, where that says more).

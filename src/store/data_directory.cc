@@ -69,12 +69,14 @@ bool DataDirectory::is_one(const std::filesystem::path& path) {
   return known && *known;
 }
 
+std::filesystem::path DataDirectory::content_path(const std::filesystem::path& path) { return path / kContent; }
+
 DataDirectory::DataDirectory(std::filesystem::path path, Access access, Options options)
     : path_(std::move(path)),
       access_(access),
       options_(options),
       files_(*options.files),
-      content_(files_, path_ / kContent) {}
+      content_(files_, content_path(path_)) {}
 
 DataDirectory::~DataDirectory() = default;
 
@@ -111,7 +113,7 @@ Result<void> DataDirectory::prepare() {
     }
   }
   if (auto made = files_.make_directory(path_ / kSegments); !made) return made;
-  if (auto made = files_.make_directory(path_ / kContent); !made) return made;
+  if (auto made = files_.make_directory(content_path(path_)); !made) return made;
   if (*known) return {};
   // The folder's own name, in the one above; the format's file comes last, since it says that all is there.
   if (auto synced = files_.sync_directory(std::filesystem::absolute(path_).parent_path()); !synced) return synced;
@@ -197,7 +199,7 @@ Result<void> DataDirectory::recover_segment(Segment& segment, bool was_closed, b
   const bool is_closed = index->has_value();
   auto scanner = SegmentScanner::open(std::move(*file), {.was_closed = was_closed || is_closed});
   if (!scanner) return fail(std::move(scanner.error()));
-  auto scanned = scan_segment(**scanner, segment.number, ends);
+  auto scanned = scan_segment(**scanner, segment.number, ends, options_.observer);
   if (!scanned) return fail(std::move(scanned.error()).with_context(path_of(segment).string()));
   damages_.insert(damages_.end(), scanned->damages.begin(), scanned->damages.end());
   torn_bytes_ += scanned->tail.torn_bytes;

@@ -64,6 +64,8 @@ class DataDirectory {
     std::uint64_t check_bytes = limits::kOpenCheckBytes;
     /// Where markers come from; none: the system.
     RandomSource* random = nullptr;
+    /// Sees all that is read and checked now; none: nobody.
+    ScanObserver* observer = nullptr;
   };
 
   /// kNotFound when there is none to read, kUnavailable when another process writes to it, kInvalidArgument when the
@@ -72,6 +74,8 @@ class DataDirectory {
   static Result<std::unique_ptr<DataDirectory>> open(const std::filesystem::path& path, Access access, Options options);
   /// Whether the folder is a data directory.
   static bool is_one(const std::filesystem::path& path);
+  /// Where a data directory at `path` keeps its content files.
+  static std::filesystem::path content_path(const std::filesystem::path& path);
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;

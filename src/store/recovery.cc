@@ -38,10 +38,11 @@ Bytes mend_link_header(ByteView link, const Digest& digest) {
 /// Puts one segment's records together.
 class Assembly {
  public:
-  Assembly(SegmentScanner& scanner, std::uint64_t segment, ChainEnds& ends)
-      : scanner_(scanner), segment_(segment), ends_(ends) {}
+  Assembly(SegmentScanner& scanner, std::uint64_t segment, ChainEnds& ends, ScanObserver* observer)
+      : scanner_(scanner), segment_(segment), ends_(ends), observer_(observer) {}
 
   Result<ScannedSegment> run() {
+    if (observer_ != nullptr) observer_->segment_begins();
     while (true) {
       auto step = scanner_.next();
       if (!step) return fail(std::move(step.error()));
@@ -55,7 +56,10 @@ class Assembly {
       }
       const auto& record = std::get<SegmentRecord>(*step);
       // A redacted payload is where it was, without its content.
-      if (record.type == RecordType::kPayload) found_.index.payloads.push_back({record.digest, record.offset});
+      if (record.type == RecordType::kPayload) {
+        found_.index.payloads.push_back({record.digest, record.offset});
+        if (observer_ != nullptr) observer_->payload(record.digest, record.content.size());
+      }
       if (record.type != RecordType::kLink) continue;
       if (auto taken = take_link(record); !taken) return fail(std::move(taken.error()));
     }
@@ -93,6 +97,7 @@ class Assembly {
       return {};
     }
     ends_[header.actor] = {.head = hash, .next_sequence = header.first_sequence + header.event_count};
+    if (observer_ != nullptr) observer_->link(header.actor, link, hash);
     add_to_index(link, header, hash, offset);
     return {};
   }
@@ -184,6 +189,7 @@ class Assembly {
   SegmentScanner& scanner_;
   const std::uint64_t segment_;
   ChainEnds& ends_;
+  ScanObserver* const observer_;
   ScannedSegment found_;
   std::vector<ChangedPayload> changed_payloads_;
 };
@@ -197,8 +203,9 @@ std::string Damage::to_string() const {
          ")";
 }
 
-Result<ScannedSegment> scan_segment(SegmentScanner& scanner, std::uint64_t segment, ChainEnds& ends) {
-  return Assembly(scanner, segment, ends).run();
+Result<ScannedSegment> scan_segment(SegmentScanner& scanner, std::uint64_t segment, ChainEnds& ends,
+                                    ScanObserver* observer) {
+  return Assembly(scanner, segment, ends, observer).run();
 }
 
 void join_index(const SegmentIndex& index, std::uint64_t segment, ChainEnds& ends, std::vector<Damage>& damages) {

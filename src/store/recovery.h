@@ -41,9 +41,21 @@ struct ScannedSegment {
   SegmentTail tail;
 };
 
+/// Sees what is found good while a directory is read from its beginning to its end. Views are valid during the call.
+class ScanObserver {
+ public:
+  virtual ~ScanObserver() = default;
+  virtual void segment_begins() = 0;
+  /// Content of a large value that links of this segment may name.
+  virtual void payload(const Digest& digest, std::uint64_t size) = 0;
+  /// A link that has this hash and follows its actor's last one.
+  virtual void link(const ActorId& actor, ByteView bytes, const Digest& hash) = 0;
+};
+
 /// Reads all of a segment that was opened with its content checked, and joins its links to the chains' ends so far. An
-/// error only when the file cannot be read.
-Result<ScannedSegment> scan_segment(SegmentScanner& scanner, std::uint64_t segment, ChainEnds& ends);
+/// error only when the file cannot be read. `observer`: null for none.
+Result<ScannedSegment> scan_segment(SegmentScanner& scanner, std::uint64_t segment, ChainEnds& ends,
+                                    ScanObserver* observer = nullptr);
 
 /// Joins what a closed segment's index says to the chains' ends so far.
 void join_index(const SegmentIndex& index, std::uint64_t segment, ChainEnds& ends, std::vector<Damage>& damages);

@@ -35,6 +35,11 @@ class SampleActors {
   };
 
   explicit SampleActors(std::size_t count) : heads_(count) {}
+  /// Goes on where the others are.
+  void follow(const SampleActors& others) {
+    heads_ = others.heads_;
+    written_ = others.written_;
+  }
 
   static ActorId id(std::size_t actor) { return chain::sample_actor(static_cast<std::uint8_t>(actor + 1)); }
 
