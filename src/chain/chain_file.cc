@@ -41,7 +41,11 @@ Result<std::unique_ptr<ChainFileWriter>> ChainFileWriter::create(const std::stri
       return fail(ErrorCode::kAlreadyExists, path + " exists already; remove it or name another file");
     return fail(ErrorCode::kIo, "cannot make " + path + ": " + text_of(errno));
   }
-  std::unique_ptr<ChainFileWriter> writer(new ChainFileWriter(descriptor, path));
+  return onto(descriptor, path);
+}
+
+std::unique_ptr<ChainFileWriter> ChainFileWriter::onto(int descriptor, std::string path) {
+  std::unique_ptr<ChainFileWriter> writer(new ChainFileWriter(descriptor, std::move(path)));
   theater::append(writer->buffer_, as_bytes(kMagic));
   return writer;
 }
@@ -130,7 +134,7 @@ Result<void> ChainFileWriter::fail_for_good(std::string what, int error_number) 
   return fail(*error_);
 }
 
-Result<std::unique_ptr<ChainFileReader>> ChainFileReader::open(const std::string& path) {
+Result<std::unique_ptr<ChainFileReader>> ChainFileReader::open(const std::string& path, FileSection section) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return fail(ErrorCode::kIo, "cannot open " + path + ": " + text_of(errno));
   struct stat status{};
@@ -138,7 +142,11 @@ Result<std::unique_ptr<ChainFileReader>> ChainFileReader::open(const std::string
     ::close(descriptor);
     return fail(ErrorCode::kIo, path + " is not a file");
   }
-  std::unique_ptr<ChainFileReader> reader(new ChainFileReader(descriptor, static_cast<std::uint64_t>(status.st_size)));
+  const auto file_bytes = static_cast<std::uint64_t>(status.st_size);
+  section.offset = std::min(section.offset, file_bytes);
+  section.size = std::min(section.size, file_bytes - section.offset);
+  std::unique_ptr<ChainFileReader> reader(new ChainFileReader(descriptor, section));
+  if (auto sought = reader->seek(0); !sought) return fail(std::move(sought.error()).with_context("reading " + path));
   std::uint8_t magic[kMagic.size()];
   auto read = reader->read_up_to(magic, sizeof(magic));
   if (!read) return fail(std::move(read.error()).with_context("reading " + path));
@@ -148,12 +156,14 @@ Result<std::unique_ptr<ChainFileReader>> ChainFileReader::open(const std::string
   return reader;
 }
 
-ChainFileReader::ChainFileReader(int descriptor, std::uint64_t size) : descriptor_(descriptor), size_bytes_(size) {}
+ChainFileReader::ChainFileReader(int descriptor, FileSection section)
+    : descriptor_(descriptor), begin_offset_(section.offset), size_bytes_(section.size) {}
 
 ChainFileReader::~ChainFileReader() { ::close(descriptor_); }
 
 Result<std::size_t> ChainFileReader::read_up_to(std::uint8_t* out, std::size_t bytes) {
   std::size_t done = 0;
+  bytes = std::min<std::uint64_t>(bytes, size_bytes_ - std::min(offset_, size_bytes_));
   while (done < bytes) {
     if (input_used_ == input_.size()) {
       input_.resize(std::min<std::uint64_t>(kBufferBytes, size_bytes_ + 1));
@@ -222,7 +232,7 @@ Result<std::optional<ChainFileRecord>> ChainFileReader::content(ChainFileRecord:
   record.type = type;
   record.bytes = ByteView(record_).first(length);
   record.file_offset = start;
-  record.content_offset = start + chain::kRecordHeaderBytes;
+  record.content_offset = begin_offset_ + start + chain::kRecordHeaderBytes;
   std::memcpy(record.digest.data(), record_.data() + length, sizeof(Digest));
   if (type == ChainFileRecord::Type::kClosed) {
     record.closed_links = chain::get_little_endian<std::uint64_t>(record_.data());
@@ -233,7 +243,7 @@ Result<std::optional<ChainFileRecord>> ChainFileReader::content(ChainFileRecord:
 }
 
 Result<void> ChainFileReader::seek(std::uint64_t file_offset) {
-  if (lseek(descriptor_, static_cast<off_t>(file_offset), SEEK_SET) < 0) {
+  if (lseek(descriptor_, static_cast<off_t>(begin_offset_ + file_offset), SEEK_SET) < 0) {
     return fail(ErrorCode::kIo, "cannot seek: " + text_of(errno));
   }
   offset_ = file_offset;

@@ -14,6 +14,12 @@
 
 namespace theater {
 
+/// A part of a file: all of it, unless said otherwise.
+struct FileSection {
+  std::uint64_t offset = 0;
+  std::uint64_t size = UINT64_MAX;
+};
+
 /// One record of a chain file; its bytes are valid until the reader's next call.
 struct ChainFileRecord {
   enum class Type : std::uint8_t {
@@ -28,8 +34,8 @@ struct ChainFileRecord {
   Digest digest{};
   std::uint64_t closed_links = 0;          ///< kClosed: links in the file
   std::uint64_t closed_next_sequence = 0;  ///< kClosed: sequence after the last event
-  std::uint64_t file_offset = 0;
-  std::uint64_t content_offset = 0;  ///< of `bytes` in the file
+  std::uint64_t file_offset = 0;           ///< of the record; in the section, where the chain is one of a larger file
+  std::uint64_t content_offset = 0;        ///< of `bytes`, in the file as a whole
 };
 
 /// Writes one actor's chain to a file (docs/event-format.md): what `save_chain = true` asks for. Buffered: nothing is
@@ -38,6 +44,8 @@ class ChainFileWriter {
  public:
   /// Makes a new file that only its owner may read and write; one that exists already is kAlreadyExists.
   static Result<std::unique_ptr<ChainFileWriter>> create(const std::string& path);
+  /// Writes from where the descriptor stands, which it takes over; errors call it `path`.
+  static std::unique_ptr<ChainFileWriter> onto(int descriptor, std::string path);
   /// Closes the file without its closing record, dropping errors; call close() to know.
   ~ChainFileWriter();
   ChainFileWriter(const ChainFileWriter&) = delete;
@@ -73,7 +81,7 @@ class ChainFileWriter {
 class ChainFileReader {
  public:
   /// kIo when the file cannot be opened, kCorrupt when it is no chain file.
-  static Result<std::unique_ptr<ChainFileReader>> open(const std::string& path);
+  static Result<std::unique_ptr<ChainFileReader>> open(const std::string& path, FileSection section = {});
   ~ChainFileReader();
   ChainFileReader(const ChainFileReader&) = delete;
   ChainFileReader& operator=(const ChainFileReader&) = delete;
@@ -89,7 +97,7 @@ class ChainFileReader {
   std::uint64_t offset() const { return offset_; }
 
  private:
-  ChainFileReader(int descriptor, std::uint64_t size);
+  ChainFileReader(int descriptor, FileSection section);
   Result<std::size_t> read_up_to(std::uint8_t* out, std::size_t bytes);
   Result<std::optional<ChainFileRecord>> content(ChainFileRecord::Type type, std::uint32_t length, std::uint64_t start);
   Result<std::optional<ChainFileRecord>> torn(std::uint64_t from_offset);
@@ -97,8 +105,10 @@ class ChainFileReader {
   Result<bool> rest_is_zero(ByteView already_read);
 
   int descriptor_ = -1;
+  const std::uint64_t begin_offset_;
   /// When it was opened; what is written later is not read.
-  std::uint64_t size_bytes_ = 0;
+  const std::uint64_t size_bytes_;
+  /// From the section's beginning.
   std::uint64_t offset_ = 0;
   std::uint64_t torn_bytes_ = 0;
   bool ended_ = false;

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <vector>
 
-#include "chain/chain_file.h"
 #include "chain/link_codec.h"
 
 namespace theater {
@@ -57,7 +56,8 @@ class FileLinks final : public ChainSource::Links {
 
 class FileSource final : public ChainSource {
  public:
-  FileSource(std::string path, int descriptor) : path_(std::move(path)), descriptor_(descriptor) {}
+  FileSource(std::string path, FileSection section, int descriptor)
+      : path_(std::move(path)), section_(section), descriptor_(descriptor) {}
   ~FileSource() override { ::close(descriptor_); }
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
@@ -87,7 +87,7 @@ class FileSource final : public ChainSource {
   std::uint64_t next_sequence() const override { return next_sequence_; }
 
   Result<std::unique_ptr<Links>> links(std::uint64_t from_sequence) const override {
-    auto reader = ChainFileReader::open(path_);
+    auto reader = ChainFileReader::open(path_, section_);
     if (!reader) return fail(std::move(reader.error()));
     const auto after = std::ranges::upper_bound(landmarks_, from_sequence, {}, &Landmark::first_sequence);
     if (after != landmarks_.begin()) {
@@ -141,6 +141,7 @@ class FileSource final : public ChainSource {
   }
 
   const std::string path_;
+  const FileSection section_;
   const int descriptor_;
   ActorId actor_;
   std::uint64_t first_sequence_ = 0;
@@ -191,12 +192,12 @@ class MemorySource final : public ChainSource {
 
 }  // namespace
 
-Result<std::unique_ptr<ChainSource>> open_chain_file(const std::string& path) {
-  auto reader = ChainFileReader::open(path);
+Result<std::unique_ptr<ChainSource>> open_chain_file(const std::string& path, FileSection section) {
+  auto reader = ChainFileReader::open(path, section);
   if (!reader) return fail(std::move(reader.error()));
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return fail(ErrorCode::kIo, "cannot open " + path);
-  auto source = std::make_unique<FileSource>(path, descriptor);
+  auto source = std::make_unique<FileSource>(path, section, descriptor);
   if (auto looked = source->look_through(**reader); !looked) return fail(std::move(looked.error()));
   return source;
 }

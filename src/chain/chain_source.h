@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "chain/chain_file.h"
 #include "chain/chain_snapshot.h"
 #include "theater/bytes.h"
 #include "theater/error.h"
@@ -57,7 +58,7 @@ class ChainSource : public ChainReader::Payloads {
 /// The chain in a chain file (chain_file.h). Reads the file once to know where things lie, and takes about 50 bytes of
 /// memory for each large value in it. A torn tail is left out; where the file is damaged its links end with that error.
 /// kIo, or kCorrupt when it is no chain file or holds no link.
-Result<std::unique_ptr<ChainSource>> open_chain_file(const std::string& path);
+Result<std::unique_ptr<ChainSource>> open_chain_file(const std::string& path, FileSection section = {});
 
 /// A chain in memory. It should begin with its first event.
 std::unique_ptr<ChainSource> make_chain_source(ChainSnapshot snapshot, std::string name);

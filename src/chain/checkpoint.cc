@@ -134,6 +134,12 @@ Result<Checkpoint> open_checkpoint(std::string_view note, const note::VerifierKe
   return checkpoint;
 }
 
+Result<Checkpoint> unverified_checkpoint(std::string_view note) {
+  const auto text = note::text_of_unverified(note);
+  if (!text) return fail(text.error());
+  return Checkpoint::parse(*text);
+}
+
 std::string HeadProof::to_text() const {
   Bytes extra = to_bytes(ByteView(entry.encode()));
   append(extra, key);

@@ -58,6 +58,9 @@ Result<void> check_log_key(const note::VerifierKey& key);
 /// The checkpoint in a note that `key` signed, whose origin is the key's name, made from the key.
 Result<Checkpoint> open_checkpoint(std::string_view note, const note::VerifierKey& key);
 
+/// The checkpoint in a note, whoever signed it.
+Result<Checkpoint> unverified_checkpoint(std::string_view note);
+
 /// That an entry is in the log that a checkpoint signs; stands on its own. Its text form is that of
 /// c2sp.org/tlog-proof, with the entry and the log's key as extra data.
 struct HeadProof {

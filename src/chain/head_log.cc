@@ -50,8 +50,7 @@ bool HeadLogVerifier::entry(const HeadEntry& entry) {
 
 bool HeadLogVerifier::checkpoint(std::string_view note) {
   if (report_.fault) return false;
-  const auto text = note::text_of_unverified(note);
-  const auto checkpoint = text ? Checkpoint::parse(*text) : Result<Checkpoint>(theater::fail(text.error()));
+  const auto checkpoint = unverified_checkpoint(note);
   if (!checkpoint) return fail("a checkpoint in the log is malformed: " + checkpoint.error().message());
   if (checkpoint->origin != key_.name()) {
     return fail("a checkpoint in the log is of another one, " + printable(as_bytes(checkpoint->origin), 100));

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "base/sha256.h"
-#include "chain/chain_file.h"
 
 namespace theater {
 namespace {
@@ -283,8 +282,9 @@ std::optional<std::string> check_record(const ChainFileRecord& record, ChainVeri
 
 }  // namespace
 
-Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpectation expectation) {
-  auto reader = ChainFileReader::open(path);
+Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpectation expectation,
+                                           FileSection section) {
+  auto reader = ChainFileReader::open(path, section);
   if (!reader) return fail(std::move(reader.error()));
   ChainVerifier verifier(std::move(expectation));
   FileVerifyReport report;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "chain/chain_file.h"
 #include "chain/chain_snapshot.h"
 #include "chain/link_codec.h"
 #include "theater/bytes.h"
@@ -152,6 +153,7 @@ struct FileVerifyReport {
 
 /// Verifies a chain file in bounded memory. An error only when it cannot be opened or read or is no chain file;
 /// everything else is in the report.
-Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpectation expectation = {});
+Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpectation expectation = {},
+                                           FileSection section = {});
 
 }  // namespace theater
