@@ -19,6 +19,7 @@ PUBLIC_HEADERS = {
     "handler": "actor",
     "router": "router",
     "handlers": "handlers",
+    "replay": "replay",
     "runtime": "runtime", "theater": "runtime",
 }
 # The engine library's C interface; src/engine passes its plain types on.
