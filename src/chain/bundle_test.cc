@@ -12,7 +12,7 @@
 namespace theater::chain {
 namespace {
 
-const Bytes kComponent = to_bytes("\0asm, or as good as");
+const Bytes kComponent = pattern(300);
 const std::string kManifest = "name = \"counter\"\n";
 
 /// A log whose last entry is the head of a chain.
