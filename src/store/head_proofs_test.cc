@@ -78,7 +78,7 @@ TEST_F(HeadProofs, a_checkpoint_that_the_log_does_not_lead_to_is_refused) {
   const auto path = head_log_path("/data");
   const Bytes whole = disk_.content(path);
   // Cut behind the second checkpoint, as by putting back an older copy.
-  const std::string& second = notes_[1];
+  const ByteView second = as_bytes(notes_[1]);
   const auto place = std::search(whole.begin(), whole.end(), second.begin(), second.end());
   ASSERT_NE(place, whole.end());
   disk_.set_content(path, {whole.begin(), place + static_cast<std::ptrdiff_t>(second.size() + sizeof(Digest))});
