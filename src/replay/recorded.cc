@@ -2,24 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "base/sha256.h"
 #include "engine/value_text.h"
+#include "replay/json_text.h"
 
 namespace theater::replay {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kDifferencesMax = 20;
 constexpr std::size_t kShownBytes = 200;
 /// Shown before the place from which two long texts differ.
 constexpr std::size_t kContextBytes = 40;
-/// JSON nested deeper is compared as a whole.
-constexpr unsigned kNestingMax = 64;
-/// Larger texts are not looked at as JSON.
-constexpr std::size_t kJsonBytesMax = 4u << 20;
 
 Digest digest_of(ByteView digest) {
   Digest copy{};
@@ -50,6 +44,7 @@ std::string cut_around(std::string_view text, std::size_t place) {
 /// Two texts that differ, cut to where they do.
 void add_texts(const std::string& field, std::string_view recorded, std::string_view replayed,
                std::vector<ReplayDifference>& differences) {
+  if (differences.size() >= kDifferencesMax) return;
   const auto apart = std::ranges::mismatch(recorded, replayed);
   const auto place = static_cast<std::size_t>(apart.in1 - recorded.begin());
   const bool is_short = recorded.size() <= kShownBytes && replayed.size() <= kShownBytes;
@@ -67,33 +62,30 @@ std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::e
 /// What a string holds when it is JSON of several parts.
 std::optional<Json> json_in(std::string_view text) {
   const auto first = text.find_first_not_of(" \t\r\n");
-  if (text.size() > kJsonBytesMax || first == std::string_view::npos || (text[first] != '{' && text[first] != '['))
-    return std::nullopt;
-  Json json = Json::parse(text, nullptr, false);
-  return json.is_discarded() ? std::nullopt : std::optional(std::move(json));
+  if (first == std::string_view::npos || (text[first] != '{' && text[first] != '[')) return std::nullopt;
+  return parse_json(text);
 }
 
 class JsonComparison {
  public:
   explicit JsonComparison(std::vector<ReplayDifference>& differences) : differences_(differences) {}
 
-  void compare(const std::string& field, const Json& recorded, const Json& replayed, unsigned depth = 0) {
-    if (recorded == replayed || differences_.size() >= kDifferencesMax) return;
-    const bool deep = depth >= kNestingMax;
-    if (!deep && recorded.is_object() && replayed.is_object()) return objects(field, recorded, replayed, depth);
-    if (!deep && recorded.is_array() && replayed.is_array()) return arrays(field, recorded, replayed, depth);
-    if (!deep && recorded.is_string() && replayed.is_string()) return strings(field, recorded, replayed, depth);
+  void compare(const std::string& field, const Json& recorded, const Json& replayed) {
+    if (differences_.size() >= kDifferencesMax || recorded == replayed) return;
+    if (recorded.is_object() && replayed.is_object()) return objects(field, recorded, replayed);
+    if (recorded.is_array() && replayed.is_array()) return arrays(field, recorded, replayed);
+    if (recorded.is_string() && replayed.is_string()) return strings(field, recorded, replayed);
     add_texts(field, text_of(recorded), text_of(replayed), differences_);
   }
 
  private:
-  void objects(const std::string& field, const Json& recorded, const Json& replayed, unsigned depth) {
+  void objects(const std::string& field, const Json& recorded, const Json& replayed) {
     for (const auto& [key, value] : recorded.items()) {
       const auto other = replayed.find(key);
       if (other == replayed.end()) {
         add_texts(field + "." + key, text_of(value), "(not there)", differences_);
       } else {
-        compare(field + "." + key, value, *other, depth + 1);
+        compare(field + "." + key, value, *other);
       }
     }
     for (const auto& [key, value] : replayed.items()) {
@@ -101,10 +93,10 @@ class JsonComparison {
     }
   }
 
-  void arrays(const std::string& field, const Json& recorded, const Json& replayed, unsigned depth) {
+  void arrays(const std::string& field, const Json& recorded, const Json& replayed) {
     const std::size_t common = std::min(recorded.size(), replayed.size());
     for (std::size_t i = 0; i < common; ++i) {
-      compare(field + "[" + std::to_string(i) + "]", recorded[i], replayed[i], depth + 1);
+      compare(field + "[" + std::to_string(i) + "]", recorded[i], replayed[i]);
     }
     if (recorded.size() != replayed.size()) {
       differences_.push_back({.field = field,
@@ -113,13 +105,13 @@ class JsonComparison {
     }
   }
 
-  void strings(const std::string& field, const Json& recorded, const Json& replayed, unsigned depth) {
+  void strings(const std::string& field, const Json& recorded, const Json& replayed) {
     const auto& text = recorded.get_ref<const std::string&>();
     const auto& other = replayed.get_ref<const std::string&>();
     const std::optional<Json> json = json_in(text);
     const std::optional<Json> other_json = json ? json_in(other) : std::nullopt;
     // Texts may differ where what they say does not, e.g. in blanks.
-    if (json && other_json && *json != *other_json) return compare(field, *json, *other_json, depth + 1);
+    if (json && other_json && *json != *other_json) return compare(field, *json, *other_json);
     add_texts(field, text, other, differences_);
   }
 
@@ -143,8 +135,7 @@ std::string guessed(const RecordedValue& value) {
 std::optional<Json> decoded(const engine::ValueType& type, const engine::ShownValue& value) {
   const auto text = engine::value_to_json(type, value);
   if (!text) return std::nullopt;
-  Json json = Json::parse(*text, nullptr, false);
-  return json.is_discarded() ? std::nullopt : std::optional(std::move(json));
+  return parse_json(*text);
 }
 
 }  // namespace

@@ -33,18 +33,19 @@ Result<std::optional<Bytes>> replayed_state(const ChainSource& source, std::uint
 
 }  // namespace
 
-void KnownState::see(const chain::EventView& event) {
+bool KnownState::see(const chain::EventView& event) {
   const chain::StateRef* state = nullptr;
   if (const auto* started = std::get_if<chain::StartedView>(&event.body)) state = &started->state;
   if (const auto* returned = std::get_if<chain::ReturnedView>(&event.body)) state = &returned->state;
-  if (state == nullptr || state->form == EventState::Form::kUnchanged) return;
+  if (state == nullptr || state->form == EventState::Form::kUnchanged) return false;
   bytes_.reset();
   form_ = Form::kKnown;
   if (state->form == EventState::Form::kInline) bytes_ = to_bytes(state->bytes);
-  if (state->form != EventState::Form::kDigest) return;
+  if (state->form != EventState::Form::kDigest) return true;
   form_ = Form::kDigest;
   std::ranges::copy(state->digest, digest_.begin());
   size_ = state->size;
+  return true;
 }
 
 bool KnownState::is_known(const ChainSource& source) {

@@ -13,8 +13,8 @@ namespace theater::replay {
 /// An actor's state as its chain tells it, event by event.
 class KnownState {
  public:
-  /// Goes on behind this event.
-  void see(const chain::EventView& event);
+  /// Goes on behind this event. True when it says a state.
+  bool see(const chain::EventView& event);
 
   /// The bytes are in the events, in the source, or there is no state. False: only a replay can tell.
   bool is_known(const ChainSource& source);
