@@ -21,6 +21,7 @@ build=(
   libtomlplusplus-dev   # manifests
   nlohmann-json3-dev    # JSON
   libcli11-dev          # command lines
+  libboost-dev          # Asio and Beast: sockets, HTTP, WebSocket (headers only)
 )
 # What `make test` needs beside that.
 test=(

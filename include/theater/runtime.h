@@ -140,6 +140,9 @@ class Runtime {
     std::optional<Bytes> state;
   };
   Result<Loaded> load(const std::filesystem::path& manifest, std::optional<Bytes> initial_state = std::nullopt) const;
+  /// The same for a manifest's text, whose relative paths start from `base_directory`; without one it may name no file.
+  Result<Loaded> load_text(std::string_view text, const std::optional<std::filesystem::path>& base_directory,
+                           std::optional<Bytes> initial_state = std::nullopt) const;
 
   /// Makes an actor and waits until its init has returned: an id that is handed out takes messages.
   Result<ActorId> spawn(const Blueprint& blueprint, SpawnOptions options = {});
@@ -151,6 +154,8 @@ class Runtime {
   /// Ends an actor: a suspended call is given up, waiting messages become dead letters. Returns when it has ended.
   /// kNotFound; ending one that has ended is no error.
   Result<void> stop(const ActorId& id);
+  /// The same, recorded as terminated: for an actor that is not to be asked.
+  Result<void> terminate(const ActorId& id);
   /// Waits until the actor has ended, or the time is over (kTimeout).
   Result<ActorInfo> wait(const ActorId& id, std::chrono::milliseconds timeout);
   /// Waits until no actor lives, or the time is over. True if none lives.
@@ -161,6 +166,8 @@ class Runtime {
   std::vector<ActorInfo> list() const;
   std::size_t living() const;
   Result<std::optional<Bytes>> state(const ActorId& id) const;
+  /// The manifest of an actor that lives. kStopped once it has ended.
+  Result<Manifest> manifest(const ActorId& id) const;
 
   /// What is kept of an actor's chain, from a sequence on; also after its end.
   Result<std::vector<Event>> events(const ActorId& id, std::uint64_t from_sequence = 0) const;

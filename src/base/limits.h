@@ -94,6 +94,12 @@ inline constexpr std::uint64_t kCheckpointIntervalMs = 1'000;
 inline constexpr std::uint64_t kCheckpointEvents = 10'000;
 inline constexpr std::uint64_t kCheckpointSpacingMs = 100;
 
+// A server and whoever manages a runtime through it.
+/// Actors or events in a page.
+inline constexpr std::uint32_t kPageItems = 1'000;
+/// Events that a subscription may begin with; older ones are read by pages.
+inline constexpr std::size_t kFeedHistoryEvents = 100'000;
+
 // The runtime.
 /// Actors that have ended and are still listed, a shard and in all; the oldest are forgotten first.
 inline constexpr std::size_t kEndedActorsKept = 10'000;

@@ -26,5 +26,6 @@ void add_run_command(CLI::App& app, Context& context);
 void add_build_command(CLI::App& app, Context& context);
 void add_verify_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
+void add_server_command(CLI::App& app, Context& context);
 
 }  // namespace theater::cli

@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   add_build_command(app, context);
   add_verify_command(app, context);
   add_bench_command(app, context);
+  add_server_command(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -12,5 +12,7 @@ std::filesystem::path home_directory() {
 
 std::filesystem::path code_cache_directory() { return home_directory() / "code"; }
 std::filesystem::path chains_directory() { return home_directory() / "chains"; }
+std::filesystem::path server_socket() { return home_directory() / "server.sock"; }
+std::filesystem::path token_file() { return home_directory() / "tokens"; }
 
 }  // namespace theater::cli

@@ -45,26 +45,46 @@ Result<Blueprint> Runtime::prepare(Manifest manifest, ByteView component) {
   return core_->prepare(std::move(manifest), component);
 }
 
-Result<Runtime::Loaded> Runtime::load(const std::filesystem::path& manifest, std::optional<Bytes> initial_state) const {
-  const std::vector<HandlerSchema> schemas = core_->handlers().schemas();
+namespace {
+
+/// `read` makes a manifest of what the options say; it is called again with the state that init_state names, since the
+/// state fills the manifest's template as well.
+template <class Read>
+Result<Runtime::Loaded> load_with_state(const std::vector<HandlerSchema>& schemas, const std::string& source,
+                                        std::optional<Bytes> initial_state, Read read) {
   ParseOptions options;
   options.extra_handlers = schemas;
   if (initial_state) options.initial_state = *initial_state;
-  auto loaded = load_manifest(manifest, options);
+  auto loaded = read(options);
   if (!loaded) return fail(std::move(loaded.error()));
   if (!initial_state && loaded->init_state_reference) {
     const auto* file = std::get_if<FileReference>(&*loaded->init_state_reference);
     if (file == nullptr) {
-      return fail(
-          ErrorCode::kUnavailable,
-          manifest.string() + ": init_state can be a file only; store and http references are not available yet");
+      return fail(ErrorCode::kUnavailable,
+                  source + ": init_state can be a file only; store and http references are not available yet");
     }
     auto state = runtime::read_file(file->path, limits::kStateMaxBytes);
-    if (!state) return fail(std::move(state.error()).with_context(manifest.string() + ": init_state"));
-    // The state fills the manifest's template as well, so the manifest is read once more with it.
-    return load(manifest, std::move(*state));
+    if (!state) return fail(std::move(state.error()).with_context(source + ": init_state"));
+    return load_with_state(schemas, source, std::move(*state), read);
   }
-  return Loaded{.manifest = std::move(*loaded), .state = std::move(initial_state)};
+  return Runtime::Loaded{.manifest = std::move(*loaded), .state = std::move(initial_state)};
+}
+
+}  // namespace
+
+Result<Runtime::Loaded> Runtime::load(const std::filesystem::path& manifest, std::optional<Bytes> initial_state) const {
+  return load_with_state(core_->handlers().schemas(), manifest.string(), std::move(initial_state),
+                         [&](const ParseOptions& options) { return load_manifest(manifest, options); });
+}
+
+Result<Runtime::Loaded> Runtime::load_text(std::string_view text,
+                                           const std::optional<std::filesystem::path>& base_directory,
+                                           std::optional<Bytes> initial_state) const {
+  return load_with_state(core_->handlers().schemas(), "manifest", std::move(initial_state), [&](ParseOptions options) {
+    options.source_name = "manifest";
+    options.base_directory = base_directory;
+    return parse_manifest(text, options);
+  });
 }
 
 Result<ActorId> Runtime::spawn(const Blueprint& blueprint, SpawnOptions options) {
@@ -87,7 +107,8 @@ Result<ActorId> Runtime::spawn(const std::filesystem::path& manifest, SpawnOptio
   return spawn(*blueprint, std::move(options));
 }
 
-Result<void> Runtime::stop(const ActorId& id) { return core_->stop(id); }
+Result<void> Runtime::stop(const ActorId& id) { return core_->stop(id, StopReason::kRequested); }
+Result<void> Runtime::terminate(const ActorId& id) { return core_->stop(id, StopReason::kTerminated); }
 Result<ActorInfo> Runtime::wait(const ActorId& id, std::chrono::milliseconds timeout) {
   return core_->wait(id, timeout);
 }
@@ -105,6 +126,16 @@ Result<std::optional<Bytes>> Runtime::state(const ActorId& id) const {
   });
   if (!state) return fail(std::move(state.error()));
   return std::move(*state);
+}
+
+Result<Manifest> Runtime::manifest(const ActorId& id) const {
+  auto manifest = core_->on_shard_of(id, [&](runtime::ShardRuntime& shard) -> Result<Manifest> {
+    const actor::ActorCell* cell = shard.find(id);
+    if (cell == nullptr) return fail(ErrorCode::kStopped, "actor " + to_string(id) + " has ended");
+    return cell->spec().manifest;
+  });
+  if (!manifest) return fail(std::move(manifest.error()));
+  return std::move(*manifest);
 }
 
 namespace {

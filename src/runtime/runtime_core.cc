@@ -224,8 +224,8 @@ void RuntimeCore::actor_gone(const ActorId& id) {
   actors_changed_.notify_all();
 }
 
-Result<void> RuntimeCore::stop(const ActorId& id) {
-  return on_shard_of(id, [&](ShardRuntime& runtime) { runtime.stop(id, StopReason::kRequested); });
+Result<void> RuntimeCore::stop(const ActorId& id, StopReason reason) {
+  return on_shard_of(id, [&](ShardRuntime& runtime) { runtime.stop(id, reason); });
 }
 
 Result<ActorInfo> RuntimeCore::wait(const ActorId& id, std::chrono::milliseconds timeout) {

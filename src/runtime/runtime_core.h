@@ -55,7 +55,7 @@ class RuntimeCore {
   template <class Task>
   auto on_shard_of(const ActorId& id, Task task) const -> Result<std::invoke_result_t<Task, ShardRuntime&>>;
 
-  Result<void> stop(const ActorId& id);
+  Result<void> stop(const ActorId& id, StopReason reason);
   Result<ActorInfo> wait(const ActorId& id, std::chrono::milliseconds timeout);
   bool wait_all(std::chrono::milliseconds timeout);
   Result<ActorInfo> info(const ActorId& id) const;

@@ -1,0 +1,158 @@
+#include "api/management.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace theater::api {
+
+Management::Management(Runtime& runtime, MessageRouter& router, std::string version, const Clock& clock)
+    : runtime_(runtime),
+      router_(router),
+      version_(std::move(version)),
+      clock_(clock),
+      started_wall_ns_(clock.wall_ns()),
+      started_monotonic_ns_(clock.monotonic_ns()) {}
+
+Result<ActorId> Management::find(std::string_view id_or_name) const {
+  if (const auto id = parse_id<ActorId>(id_or_name)) return *id;
+  if (auto named = router_.find(id_or_name)) return named;
+  std::optional<ActorId> found;
+  for (const ActorInfo& actor : runtime_.list()) {
+    const bool lives = actor.status == ActorStatus::kStarting || actor.status == ActorStatus::kRunning;
+    if (!lives || actor.name != id_or_name) continue;
+    if (found) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "several actors are named " + printable(as_bytes(id_or_name), 100) + ": use the id");
+    }
+    found = actor.id;
+  }
+  if (found) return *found;
+  return fail(ErrorCode::kNotFound, "no such actor: " + printable(as_bytes(id_or_name), 100));
+}
+
+Result<Blueprint> Management::prepare(StartRequest& request, std::optional<Bytes>& state) {
+  if (request.manifest_text.has_value() == request.manifest_path.has_value()) {
+    return fail(ErrorCode::kInvalidArgument, "give the manifest's text or its path, one of the two");
+  }
+  if (request.base_directory && !request.base_directory->is_absolute()) {
+    return fail(ErrorCode::kInvalidArgument, "the base directory must be an absolute path");
+  }
+  if (request.manifest_path && !request.manifest_path->is_absolute()) {
+    return fail(ErrorCode::kInvalidArgument, "the manifest's path must be absolute");
+  }
+  if (request.manifest_path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(*request.manifest_path, error)) *request.manifest_path /= "manifest.toml";
+  }
+  auto loaded = request.manifest_path ? runtime_.load(*request.manifest_path, std::move(request.initial_state))
+                                      : runtime_.load_text(*request.manifest_text, request.base_directory,
+                                                           std::move(request.initial_state));
+  if (!loaded) return fail(std::move(loaded.error()));
+  state = std::move(loaded->state);
+  return request.component ? runtime_.prepare(std::move(loaded->manifest), *request.component)
+                           : runtime_.prepare(std::move(loaded->manifest));
+}
+
+Result<StartedActor> Management::start(StartRequest request) {
+  SpawnOptions options;
+  options.parent = request.parent;
+  if (options.parent) {
+    if (auto parent = runtime_.info(*options.parent); !parent) return fail(std::move(parent.error()));
+  }
+  auto blueprint = prepare(request, options.state);
+  if (!blueprint) return fail(std::move(blueprint.error()));
+  const std::string& name = blueprint->manifest().name;
+  // The first with a name gets it. Another may take it while this one starts; then it goes without.
+  options.register_name = !router_.find(name);
+  auto id = runtime_.spawn(*blueprint, options);
+  if (!id && id.error().code() == ErrorCode::kAlreadyExists && options.register_name) {
+    options.register_name = false;
+    id = runtime_.spawn(*blueprint, options);
+  }
+  if (!id) return fail(std::move(id.error()));
+  return StartedActor{.id = *id, .name = name, .has_name = options.register_name};
+}
+
+Result<ActorPage> Management::list(const ActorQuery& query) const {
+  const std::vector<ActorInfo> all = runtime_.list();
+  auto next = all.begin();
+  if (query.after) {
+    next = std::ranges::find(all, *query.after, &ActorInfo::id);
+    if (next == all.end()) {
+      return fail(ErrorCode::kNotFound, "the actor after which to go on is forgotten: begin the list again");
+    }
+    ++next;
+  }
+  ActorPage page;
+  for (; next != all.end(); ++next) {
+    if (query.status && next->status != *query.status) continue;
+    if (next->name.find(query.name_part) == std::string::npos) continue;
+    if (page.actors.size() == query.limit) {
+      page.next_after = page.actors.back().id;
+      break;
+    }
+    page.actors.push_back(*next);
+  }
+  return page;
+}
+
+Result<EventPage> Management::events(const ActorId& id, const EventQuery& query) const {
+  auto events = runtime_.events(id, query.newest_first ? 0 : query.from.value_or(0));
+  if (!events) return fail(std::move(events.error()));
+  return take_page(std::move(*events), query);
+}
+
+RuntimeStatus Management::status() const {
+  return {.version = version_,
+          .started_ns = started_wall_ns_,
+          .uptime_ns = clock_.monotonic_ns() - started_monotonic_ns_,
+          .actors_living = runtime_.living(),
+          .actors_listed = runtime_.list().size(),
+          .shards = runtime_.shards(),
+          .events_recorded = runtime_.events_recorded(),
+          .messages = router_.totals(),
+          .description = runtime_.describe()};
+}
+
+namespace {
+
+std::shared_ptr<EventFeed> subscribe(Runtime& runtime, std::optional<ActorId> id, FeedBounds bounds,
+                                     std::function<void()> ready) {
+  auto feed = std::make_shared<EventFeed>(bounds, std::move(ready));
+  // Weak, since the feed holds the subscription.
+  feed->hold(runtime.subscribe(id, [weak = std::weak_ptr(feed)](const Event& event) {
+    if (const auto held = weak.lock()) held->put(event);
+  }));
+  return feed;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<EventFeed>> Management::follow(const ActorId& id, std::optional<std::uint64_t> from,
+                                                      FeedBounds bounds, std::function<void()> ready) {
+  if (auto known = runtime_.info(id); !known) return fail(std::move(known.error()));
+  auto feed = subscribe(runtime_, id, bounds, std::move(ready));
+  std::vector<Event> history;
+  if (from) {
+    // After the subscription: what is recorded in between is in both, and given once.
+    auto kept = runtime_.events(id, *from);
+    if (!kept) return fail(std::move(kept.error()));
+    if (kept->size() > limits::kFeedHistoryEvents) {
+      return fail(ErrorCode::kTooLarge, std::to_string(kept->size()) + " events are kept from there on, more than " +
+                                            std::to_string(limits::kFeedHistoryEvents) +
+                                            ": read them by pages and follow from the last");
+    }
+    history = std::move(*kept);
+  }
+  feed->begin(std::move(history));
+  return feed;
+}
+
+std::shared_ptr<EventFeed> Management::follow_all(FeedBounds bounds, std::function<void()> ready) {
+  auto feed = subscribe(runtime_, std::nullopt, bounds, std::move(ready));
+  feed->begin({});
+  return feed;
+}
+
+}  // namespace theater::api

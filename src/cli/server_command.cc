@@ -1,0 +1,162 @@
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "api/management.h"
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/interrupts.h"
+#include "cli/paths.h"
+#include "cli/version.h"
+#include "server/server.h"
+
+namespace theater::cli {
+namespace {
+
+struct ServeOptions {
+  std::string socket;
+  bool no_socket = false;
+  std::vector<std::string> listen;
+  std::string tokens;
+  std::vector<std::string> host_names;
+  std::string chains;
+  std::uint32_t shards = 0;
+};
+
+/// A line for each thing that happens to an actor. Called on shards.
+class ActorLines final : public RuntimeListener {
+ public:
+  explicit ActorLines(Log& log) : log_(log) {}
+
+  void actor_started(const ActorId& id, const std::string& name) override {
+    log_.info("event=actor-started " + who(id, name));
+  }
+  void actor_ended(const ActorInfo& info) override {
+    const std::string line =
+        "event=actor-ended " + who(info.id, info.name) + " status=" + std::string(to_string(info.status)) +
+        " reason=" + std::string(to_string(info.end_reason)) + " message=" + quoted(info.end_message);
+    info.status == ActorStatus::kFailed ? log_.warning(line) : log_.info(line);
+  }
+  void actor_logged(const ActorId& id, const std::string& name, std::string_view line) override {
+    log_.info("event=actor-log " + who(id, name) + " line=" + quoted(line));
+  }
+
+ private:
+  static std::string quoted(std::string_view text) {
+    return nlohmann::json(printable(as_bytes(text), 4096))
+        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  }
+  static std::string who(const ActorId& id, const std::string& name) {
+    return "actor=" + to_string(id) + " name=" + quoted(name);
+  }
+
+  Log& log_;
+};
+
+/// Tells a service manager (systemd's Type=notify), when there is one.
+void notify(std::string_view state) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  if (path == nullptr || (*path != '/' && *path != '@') || std::strlen(path) >= sizeof(address.sun_path)) return;
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path, std::strlen(path));
+  if (*path == '@') address.sun_path[0] = '\0';
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
+  (void)sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
+  close(fd);
+}
+
+Result<void> serve(const ServeOptions& options, Context& context) {
+  // Before any thread, so that all take the same.
+  const Interrupts interrupts;
+  const SystemClock clock;
+  ActorLines lines(context.log);
+  MessageRouter router;
+  RuntimeOptions runtime_options;
+  runtime_options.shards = options.shards;
+  runtime_options.code_cache = code_cache_directory();
+  runtime_options.chains_directory =
+      options.chains.empty() ? chains_directory() : std::filesystem::path(options.chains);
+  runtime_options.listener = &lines;
+  runtime_options.log = [&](std::string_view line) { context.log.info(line); };
+  auto runtime = Runtime::start(std::move(runtime_options), builtin_handlers(router), router);
+  if (!runtime) return fail(std::move(runtime.error()));
+
+  api::Management management(**runtime, router, version_text(), clock);
+  server::ServerOptions server_options;
+  if (!options.no_socket) {
+    server_options.socket =
+        std::filesystem::absolute(options.socket.empty() ? server_socket() : std::filesystem::path(options.socket));
+  }
+  server_options.listen = options.listen;
+  server_options.tokens =
+      std::filesystem::absolute(options.tokens.empty() ? token_file() : std::filesystem::path(options.tokens));
+  server_options.host_names = options.host_names;
+  auto server = server::Server::start(std::move(server_options), management, context.log);
+  if (!server) return fail(std::move(server.error()));
+  for (const std::string& address : (*server)->addresses()) {
+    if (context.json) {
+      context.output.line(nlohmann::json{{"what", "listening"}, {"address", address}}.dump());
+    } else {
+      context.output.line("listening on " + address);
+    }
+  }
+  notify("READY=1");
+  while (!interrupts.seen()) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  notify("STOPPING=1");
+  (*server)->stop();
+  // Before the server goes: answers that still come are posted there.
+  (*runtime)->shut_down();
+  return {};
+}
+
+}  // namespace
+
+void add_server_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* command = app.add_subcommand("server", "Run actors for programs outside, until told to stop");
+  command
+      ->add_option("--socket", options->socket,
+                   "Unix socket to listen on, for this user only (default: $THEATER_HOME/server.sock)")
+      ->type_name("FILE");
+  command->add_flag("--no-socket", options->no_socket, "Listen by TCP only");
+  command
+      ->add_option("-a,--address,--listen", options->listen,
+                   "Listen by TCP as well, on a loopback address; clients need a token. May be repeated")
+      ->type_name("IP:PORT")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--tokens", options->tokens,
+                   "File with tokens for TCP, made when it is not there (default: $THEATER_HOME/tokens)")
+      ->type_name("FILE");
+  command
+      ->add_option("--host-name", options->host_names,
+                   "A name by which clients may call this server, beside localhost; for a proxy before it")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--chains", options->chains,
+                   "Where actors with save_chain = true write their chains (default: $THEATER_HOME/chains)")
+      ->type_name("DIR");
+  command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256));
+  command->footer(
+      "Ends on Ctrl-C or SIGTERM, when what runs has been answered. Exit codes: 0 stopped; 1 it could not start.");
+  command->callback([options, &context] {
+    if (const auto served = serve(*options, context); !served) {
+      context.output.error_line(context.output.bad("theater server: ") + served.error().to_string());
+      context.exit_code = kExitFailed;
+    }
+  });
+}
+
+}  // namespace theater::cli

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <unordered_set>
+
+#include "base/log.h"
+#include "server/access.h"
+#include "server/endpoints.h"
+#include "server/peer.h"
+#include "server/server.h"
+
+namespace theater::server {
+
+using Clock = std::chrono::steady_clock;
+
+/// One client, by whatever protocol. The serving thread only.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  /// Every second: what lasts too long is ended.
+  virtual void tick(Clock::time_point now) = 0;
+  /// The server stops: end as soon as what runs has been answered.
+  virtual void drain() = 0;
+  /// End now.
+  virtual void drop() = 0;
+};
+
+/// What all connections share. The serving thread only, but for what says otherwise.
+struct ConnectionContext {
+  asio::io_context& io;
+  Endpoints& endpoints;
+  const Access& access;
+  const ServerBounds& bounds;
+  ServerCounters& counters;
+  Log& log;
+  std::unordered_set<std::shared_ptr<Connection>> connections;
+  bool draining = false;
+
+  void add(std::shared_ptr<Connection> connection) {
+    connections.insert(std::move(connection));
+    counters.connections_open = static_cast<std::int64_t>(connections.size());
+  }
+  void remove(const std::shared_ptr<Connection>& connection) {
+    connections.erase(connection);
+    counters.connections_open = static_cast<std::int64_t>(connections.size());
+  }
+};
+
+/// How a connection came: what it may without a token.
+struct Origin {
+  /// By the Unix socket, from a process of this user.
+  bool local_user = false;
+};
+
+/// Serves HTTP on it, and what HTTP is upgraded to.
+void serve_http(ConnectionContext& context, Peer socket, Origin origin);
+
+}  // namespace theater::server

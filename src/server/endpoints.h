@@ -1,0 +1,74 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "api/management.h"
+#include "server/http_message.h"
+#include "server/query.h"
+#include "server/routes.h"
+#include "server/work.h"
+
+namespace theater::server {
+
+/// What the server counts of itself. Any thread.
+struct ServerCounters {
+  std::atomic<std::uint64_t> connections{0};
+  std::atomic<std::uint64_t> connections_refused{0};
+  std::atomic<std::int64_t> connections_open{0};
+  std::atomic<std::uint64_t> requests{0};
+  std::atomic<std::uint64_t> denied{0};
+  std::atomic<std::uint64_t> cut{0};
+};
+
+/// What each operation of the HTTP interface does. Knows requests and responses, not connections. Any thread.
+class Endpoints {
+ public:
+  /// All must outlive it and every request.
+  Endpoints(api::Management& management, Work& work, const ServerCounters& counters);
+
+  /// Whether this request may be: a problem if there is no such route or the right does not reach. For before the body
+  /// is read.
+  static std::optional<HttpResponse> refusal(const HttpRequest& request);
+  /// Answers once, perhaps later.
+  void handle(std::shared_ptr<const HttpRequest> request, Respond respond);
+
+ private:
+  struct Call;
+  using Answer = HttpResponse;
+
+  void run(Operation operation, Call& call);
+  Answer health(Call& call);
+  Answer metrics(Call& call);
+  Answer openapi(Call& call);
+  Answer status(Call& call);
+  Answer list_actors(Call& call);
+  Answer start_actor(Call& call);
+  Answer inspect_actor(Call& call);
+  Answer actor_manifest(Call& call);
+  Answer actor_state(Call& call);
+  Answer actor_status(Call& call);
+  Answer actor_metrics(Call& call);
+  Answer actor_events(Call& call);
+  Answer follow_actor(Call& call, const ActorId& id);
+  Answer verify_actor(Call& call);
+  Answer send_to_actor(Call& call);
+  void request_from_actor(Call& call);
+  Answer stop_actor(Call& call, bool terminate);
+  Answer all_events(Call& call);
+  void open_channel(Call& call);
+  Answer dead_letters(Call& call);
+
+  Result<ActorId> actor_of(const Call& call) const;
+
+  api::Management& management_;
+  Work& work_;
+  const ServerCounters& counters_;
+};
+
+/// The OpenAPI 3.1 description, as it is served.
+std::string_view openapi_text();
+
+}  // namespace theater::server

@@ -1,0 +1,86 @@
+#include "server/routes.h"
+
+#include <array>
+
+#include "server/query.h"
+
+namespace theater::server {
+namespace {
+
+constexpr std::array kRoutes = std::to_array<Route>({
+    {"GET", "/healthz", "health", Right::kNone, false},
+    {"GET", "/metrics", "metrics", Right::kRead, true},
+    {"GET", "/v1/openapi.json", "openapi", Right::kRead, false},
+    {"GET", "/v1/status", "status", Right::kRead, true},
+    {"GET", "/v1/actors", "listActors", Right::kRead, true},
+    {"POST", "/v1/actors", "startActor", Right::kAdmin, true},
+    {"GET", "/v1/actors/{actor}", "inspectActor", Right::kRead, true},
+    {"GET", "/v1/actors/{actor}/manifest", "actorManifest", Right::kRead, true},
+    {"GET", "/v1/actors/{actor}/state", "actorState", Right::kRead, true},
+    {"GET", "/v1/actors/{actor}/status", "actorStatus", Right::kRead, true},
+    {"GET", "/v1/actors/{actor}/metrics", "actorMetrics", Right::kRead, true},
+    {"GET", "/v1/actors/{actor}/events", "actorEvents", Right::kRead, true},
+    {"GET", "/v1/actors/{actor}/verification", "verifyActor", Right::kRead, true},
+    {"POST", "/v1/actors/{actor}/send", "sendToActor", Right::kOperate, false},
+    {"POST", "/v1/actors/{actor}/request", "requestFromActor", Right::kOperate, false},
+    {"POST", "/v1/actors/{actor}/stop", "stopActor", Right::kOperate, true},
+    {"POST", "/v1/actors/{actor}/terminate", "terminateActor", Right::kOperate, true},
+    {"GET", "/v1/events", "allEvents", Right::kRead, false},
+    {"GET", "/v1/channels", "openChannel", Right::kOperate, false},
+    {"GET", "/v1/dead-letters", "deadLetters", Right::kRead, true},
+});
+
+/// Takes the next segment off, which ends before the next slash.
+std::string_view take_segment(std::string_view& path) {
+  if (path.starts_with('/')) path.remove_prefix(1);
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+  std::vector<std::string> values;
+  while (!pattern.empty() && path.starts_with('/')) {
+    const std::string_view wanted = take_segment(pattern);
+    const std::string_view given = take_segment(path);
+    if (wanted.starts_with('{')) {
+      auto value = percent_decode(given, false);
+      if (!value || value->empty()) return std::nullopt;
+      values.push_back(std::move(*value));
+    } else if (wanted != given) {
+      return std::nullopt;
+    }
+  }
+  if (!pattern.empty() || !path.empty()) return std::nullopt;
+  return values;
+}
+
+}  // namespace
+
+std::string_view to_string(Right right) {
+  switch (right) {
+    case Right::kNone: return "none";
+    case Right::kRead: return "read";
+    case Right::kOperate: return "operate";
+    case Right::kAdmin: return "admin";
+  }
+  return "none";
+}
+
+std::span<const Route> routes() { return kRoutes; }
+
+std::variant<RouteMatch, NoMatch> find_route(std::string_view method, std::string_view path) {
+  if (method == "HEAD") method = "GET";
+  NoMatch none;
+  for (std::size_t place = 0; place < kRoutes.size(); ++place) {
+    auto values = match(kRoutes[place].pattern, path);
+    if (!values) continue;
+    if (kRoutes[place].method == method) {
+      return RouteMatch{.operation = static_cast<Operation>(place), .values = std::move(*values)};
+    }
+    none.methods.push_back(kRoutes[place].method);
+  }
+  return none;
+}
+
+}  // namespace theater::server

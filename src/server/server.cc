@@ -1,0 +1,159 @@
+#include "server/server.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <future>
+#include <thread>
+
+#include "server/listeners.h"
+
+namespace theater::server {
+
+class Server::Core final : public Work {
+ public:
+  Core(ServerOptions options, Access access, api::Management& management, Log& log)
+      : options_(std::move(options)),
+        access_(std::move(access)),
+        log_(log),
+        waiting_(options_.bounds.waiting_threads),
+        endpoints_(management, *this, counters_),
+        context_{.io = io_,
+                 .endpoints = endpoints_,
+                 .access = access_,
+                 .bounds = options_.bounds,
+                 .counters = counters_,
+                 .log = log,
+                 .connections = {},
+                 .draining = false} {}
+
+  ~Core() override { stop(); }
+
+  Result<void> start() {
+    if (!options_.socket.empty()) {
+      if (auto added = add(listen_unix(context_, options_.socket)); !added) return added;
+    }
+    for (const std::string& address : options_.listen) {
+      if (auto added = add(listen_tcp(context_, address)); !added) return added;
+    }
+    for (const auto& listener : listeners_) {
+      listener->accept();
+      log_.info("event=listening address=\"" + listener->address() + "\"");
+    }
+    tick();
+    thread_ = std::thread([this] { io_.run(); });
+    return {};
+  }
+
+  std::vector<std::string> addresses() const {
+    std::vector<std::string> addresses;
+    for (const auto& listener : listeners_) addresses.push_back(listener->address());
+    return addresses;
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    log_.info("event=stopping");
+    std::promise<void> drained;
+    auto done = drained.get_future();
+    asio::post(io_, [this, &drained] {
+      for (const auto& listener : listeners_) listener->close();
+      context_.draining = true;
+      for (const auto& connection : copy_of_connections()) connection->drain();
+      drained.set_value();
+    });
+    done.get();
+    const auto give_up = Clock::now() + options_.bounds.stop_time;
+    while (open_connections() > 0 && Clock::now() < give_up) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    std::promise<void> dropped;
+    done = dropped.get_future();
+    asio::post(io_, [this, &dropped] {
+      for (const auto& connection : copy_of_connections()) connection->drop();
+      timer_.cancel();
+      dropped.set_value();
+    });
+    done.get();
+    waiting_.join();
+    io_.stop();
+    thread_.join();
+    log_.info("event=stopped");
+  }
+
+  void serve(std::function<void()> task) override { asio::post(io_, std::move(task)); }
+
+  bool wait_for(std::function<void()> task) override {
+    if (tasks_.fetch_add(1) >= options_.bounds.waiting_requests) {
+      --tasks_;
+      return false;
+    }
+    asio::post(waiting_, [this, task = std::move(task)] {
+      task();
+      --tasks_;
+    });
+    return true;
+  }
+
+ private:
+  Result<void> add(Result<std::unique_ptr<Listener>> listener) {
+    if (!listener) return fail(std::move(listener.error()));
+    listeners_.push_back(std::move(*listener));
+    return {};
+  }
+
+  /// A connection that ends takes itself out of the set.
+  std::vector<std::shared_ptr<Connection>> copy_of_connections() const {
+    return {context_.connections.begin(), context_.connections.end()};
+  }
+  std::int64_t open_connections() const { return counters_.connections_open; }
+
+  void tick() {
+    timer_.expires_after(std::chrono::seconds(1));
+    timer_.async_wait([this](boost::system::error_code cancelled) {
+      if (cancelled) return;
+      const auto now = Clock::now();
+      for (const auto& connection : copy_of_connections()) connection->tick(now);
+      tick();
+    });
+  }
+
+  const ServerOptions options_;
+  const Access access_;
+  Log& log_;
+  ServerCounters counters_;
+  // Before all that is served by it, so that it goes after them.
+  asio::io_context io_{1};
+  asio::thread_pool waiting_;
+  std::atomic<std::size_t> tasks_{0};
+  Endpoints endpoints_;
+  ConnectionContext context_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  asio::executor_work_guard<asio::io_context::executor_type> guard_{io_.get_executor()};
+  asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::io_context::executor_type> timer_{io_};
+  std::thread thread_;
+};
+
+Server::Server(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options, api::Management& management, Log& log) {
+  if (options.socket.empty() && options.listen.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "a server needs a socket or an address to listen on");
+  }
+  Access access;
+  if (!options.listen.empty()) {
+    auto opened = Access::open(options.tokens, options.host_names);
+    if (!opened) return fail(std::move(opened.error()));
+    access = std::move(*opened);
+  }
+  auto core = std::make_unique<Core>(std::move(options), std::move(access), management, log);
+  if (auto started = core->start(); !started) return fail(std::move(started.error()));
+  return std::unique_ptr<Server>(new Server(std::move(core)));
+}
+
+std::vector<std::string> Server::addresses() const { return core_->addresses(); }
+void Server::stop() { core_->stop(); }
+
+}  // namespace theater::server
