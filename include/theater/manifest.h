@@ -100,6 +100,26 @@ struct ActorLimits {
   bool operator==(const ActorLimits&) const = default;
 };
 
+/// How safely an actor's events are kept where chains are kept on disk.
+enum class Durability : std::uint8_t {
+  kNone,     ///< in memory only, as far as it reaches
+  kBatched,  ///< written at once, safe on the disk within milliseconds
+  kSync,     ///< nothing that the actor does is seen by anyone before its events are safe on the disk
+};
+
+/// `[chain]`. What of the actor's chain is kept, where there is a data directory.
+struct ChainPolicy {
+  Durability durability = Durability::kBatched;
+  /// The whole state is kept after so many turns, or bytes of chain, since it last was; 0: only at the end.
+  std::uint64_t snapshot_turns = 0;
+  std::uint64_t snapshot_bytes = 0;
+  /// What is older, or beyond so many bytes, may be removed; absent: nothing is.
+  std::optional<std::uint64_t> retain_hours;
+  std::optional<std::uint64_t> retain_bytes;
+
+  bool operator==(const ChainPolicy&) const = default;
+};
+
 enum class PermissionMode : std::uint8_t {
   kInherit,   ///< what the parent has
   kDisallow,  ///< nothing
@@ -178,10 +198,13 @@ struct Manifest {
   std::optional<std::string> init_state;
   std::optional<ComponentReference> init_state_reference;
   bool save_chain = false;
+  /// Start again with the last state when the data directory is opened again.
+  bool resume = false;
 
   std::vector<HandlerConfig> handlers;
   Permissions permission_policy;
   ActorLimits limits;
+  ChainPolicy chain;
 
   /// What errors call it: its path, or what the caller named it.
   std::string source_name;

@@ -72,11 +72,17 @@ struct RuntimeOptions {
   std::uint32_t actors_max = 20'000;
   /// Where compiled components are kept, readable by this user only; none: compiled anew each time.
   std::optional<std::filesystem::path> code_cache;
-  /// Where the chains of actors with `save_chain = true` are written, as <id>.chain; none: those actors are refused.
+  /// Where chains are kept (docs/data-directory.md), one runtime at a time; none: in memory only. It is made when it is
+  /// not there.
+  std::optional<std::filesystem::path> data_directory;
+  /// Where the chains of actors with `save_chain = true` are written, as <id>.chain, when there is no data directory;
+  /// none: those actors are refused.
   std::optional<std::filesystem::path> chains_directory;
   RuntimeListener* listener = nullptr;
   /// Lines for the operator: what was chosen at start, what failed later.
   std::function<void(std::string_view)> log;
+  /// Lines that the operator must see: damage, a disk that failed.
+  std::function<void(std::string_view)> warn;
 };
 
 /// A component with a manifest, checked and compiled: actors are made from it. Never changes. Any thread.
@@ -102,6 +108,14 @@ struct SpawnOptions {
   /// Put it on the shard of this actor, for actors that talk to each other more than to others; none: the next shard in
   /// turn.
   std::optional<ActorId> near;
+};
+
+/// An actor of the data directory whose manifest says `resume = true`.
+struct ResumedActor {
+  ActorId id;
+  std::string name;
+  /// Why it does not run again: its chain is damaged, its component is not kept any more…
+  std::optional<Error> error;
 };
 
 /// A chain as the runtime keeps it, and what verifying it found.
@@ -151,6 +165,11 @@ class Runtime {
   /// Loads, prepares and spawns.
   Result<ActorId> spawn(const std::filesystem::path& manifest, SpawnOptions options = {});
 
+  /// Starts the actors of the data directory again whose manifests say so: with the same id, their last state, and
+  /// their chain going on. Not those that ended by themselves, or were stopped. Each gets its manifest's name when it
+  /// is free. To be called once, before others are spawned; nothing without a data directory.
+  std::vector<ResumedActor> resume();
+
   /// Ends an actor: a suspended call is given up, waiting messages become dead letters. Returns when it has ended.
   /// kNotFound; ending one that has ended is no error.
   Result<void> stop(const ActorId& id);
@@ -180,6 +199,9 @@ class Runtime {
   /// threads, until the returned subscription is given up. Return soon and do not call the runtime.
   using EventCallback = std::function<void(const Event&)>;
   std::shared_ptr<void> subscribe(std::optional<ActorId> actor, EventCallback heard);
+  /// The same for one actor's events from a sequence on: first those that are kept, called on this thread, then those
+  /// to come, with neither a gap nor a repetition. What was given up for memory, or removed, is left out.
+  Result<std::shared_ptr<void>> subscribe(const ActorId& actor, std::uint64_t from_sequence, EventCallback heard);
 
   MessageRouter& router();
   std::uint32_t shards() const;
@@ -188,6 +210,9 @@ class Runtime {
   /// What was chosen for this machine, in a line.
   std::string describe() const;
 
+  /// Ends all actors, as the end of the runtime does, and waits for it. What is kept of them can be read still; those
+  /// with `resume = true` start again when their data directory is opened again.
+  void end_all();
   /// Ends all actors and the shards. Called by the destructor.
   void shut_down();
 

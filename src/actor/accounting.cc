@@ -25,6 +25,7 @@ std::string_view to_string(Undelivered reason) {
     case Undelivered::kChannelClosed: return "channel-closed";
     case Undelivered::kExpired: return "expired";
     case Undelivered::kOverloaded: return "overloaded";
+    case Undelivered::kNotRecorded: return "not-recorded";
   }
   return "unknown";
 }

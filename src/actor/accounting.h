@@ -34,8 +34,9 @@ enum class Undelivered : std::uint8_t {
   kChannelClosed,  ///< the channel was closed by the receiver meanwhile
   kExpired,        ///< a request whose sender no longer waits
   kOverloaded,     ///< a request to an actor that owes too many answers
+  kNotRecorded,    ///< the sender's or the receiver's events can no longer be kept
 };
-inline constexpr std::size_t kUndelivereds = 5;
+inline constexpr std::size_t kUndelivereds = 6;
 std::string_view to_string(Undelivered reason);
 
 /// An accepted message that started no turn.

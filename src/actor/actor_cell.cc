@@ -6,6 +6,8 @@
 #include "actor/turn_failure.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "chain/link_codec.h"
+#include "sched/task.h"
 
 namespace theater::actor {
 namespace {
@@ -29,10 +31,17 @@ ActorCell::ActorCell(ShardServices& services, std::shared_ptr<const ActorSpec> s
     has_state_ = true;
   }
   start_reason_ = start.reason;
+  is_initialized_ = start.is_initialized;
+  const Durability durability = spec_->manifest.chain.durability;
+  is_durable_ = services.sink_condition != nullptr && durability != Durability::kNone;
+  waits_for_disk_ = is_durable_ && durability == Durability::kSync;
+  chain_ = start.chain;
+  chain_.memory_only = !is_durable_;
 }
 
 ActorCell::~ActorCell() {
   THEATER_CHECK(!is_queued());
+  services_.forget(*this);
   if (deadline_) services_.shard.timers().disarm(*deadline_);
 }
 
@@ -62,10 +71,12 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
     }
     handlers_.push_back(std::move(*made));
   }
-  if (spec_->export_of(static_cast<std::uint16_t>(MessageKind::kInit)) == ActorSpec::kNotExported) {
+  if (is_initialized_ || spec_->export_of(static_cast<std::uint16_t>(MessageKind::kInit)) == ActorSpec::kNotExported) {
     phase_ = ActorPhase::kRunning;
     was_running_ = true;
-    services_.observer.actor_started(*this);
+    start_to_announce_ = true;
+    announce_start();
+    let_effects_go();
     return {};
   }
   Message* init = services_.messages.take();
@@ -94,6 +105,7 @@ void ActorCell::record_started() {
   record.functions = &spec_->functions;
   const Payload state = has_state_ ? Payload::copy(state_) : Payload();
   if (has_state_) record.state = StateRecord::kept(state);
+  is_state_kept_ = true;
   // A name or a function table beyond the format's bounds: the manifest's and the component's loaders refuse both
   // before.
   THEATER_CHECK(services_.builder.started(record).has_value());
@@ -111,6 +123,7 @@ void ActorCell::seal_link() {
   }
   const SealedLink link = builder.seal(chain_);
   services_.sink.append(link, chain_);
+  bytes_since_snapshot_ += link.bytes.size();
   services_.observer.link_sealed(*this, link);
 }
 
@@ -163,10 +176,17 @@ void ActorCell::prefetch() const {
 void ActorCell::run() {
   if (phase_ == ActorPhase::kEnded) {
     // It ended while it stood in the run queue; this was the last reference.
-    services_.observer.actor_released(*this);
+    if (end_told_) services_.observer.actor_released(*this);
     return;
   }
   if (!ready()) return;
+  if (services_.sink_condition != nullptr && !services_.sink_condition->is_good()) [[unlikely]] {
+    if (services_.sink_condition->has_failed()) {
+      if (is_durable_) return refuse_turns();
+    } else {
+      return services_.rest(*this, rest_number_);
+    }
+  }
   in_activation_ = true;
   begin_link();
   if (suspended_) resume_turn();
@@ -184,8 +204,28 @@ void ActorCell::run() {
   }
   seal_link();
   announce_start();
-  services_.flush_outbox();
+  let_effects_go();
   if (ready()) services_.shard.schedule(*this);
+}
+
+void ActorCell::let_effects_go() {
+  if (waits_for_disk_) {
+    services_.flush_outbox_when_safe(chain_.last_position);
+  } else {
+    services_.flush_outbox();
+  }
+}
+
+void ActorCell::refuse_turns() {
+  while (!mailbox_.empty()) {
+    Message* message = mailbox_.pop();
+    const bool is_init = message->kind == MessageKind::kInit;
+    services_.drop(message, Undelivered::kNotRecorded);
+    if (!is_init) continue;
+    services_.flush_outbox();
+    return end(StopReason::kFailed, kNotRecorded);
+  }
+  services_.flush_outbox();
 }
 
 void ActorCell::start_turn(Message* message) {
@@ -269,9 +309,26 @@ void ActorCell::turn_returned(const te_outcome& outcome) {
     has_state_ = outcome.has_state;
     state_.assign(state.begin(), state.end());
     record = has_state_ ? StateRecord::changed(state_) : StateRecord::none();
+    is_state_kept_ = state_.size() <= chain::kInlineStateBytes;
   }
   services_.builder.returned(result, record, outcome.fuel_used);
+  if (is_durable_ && is_snapshot_due()) keep_state();
   finish_turn({.status = TE_CALL_RETURNED, .result = result, .error = {}});
+}
+
+bool ActorCell::is_snapshot_due() {
+  const ChainPolicy& policy = spec_->manifest.chain;
+  ++turns_since_snapshot_;
+  if (is_state_kept_) return false;
+  return spec_->manifest.resume || (policy.snapshot_turns > 0 && turns_since_snapshot_ >= policy.snapshot_turns) ||
+         (policy.snapshot_bytes > 0 && bytes_since_snapshot_ >= policy.snapshot_bytes);
+}
+
+void ActorCell::keep_state() {
+  services_.builder.keep_state(Payload::copy(state_));
+  is_state_kept_ = true;
+  turns_since_snapshot_ = 0;
+  bytes_since_snapshot_ = 0;
 }
 
 void ActorCell::turn_trapped(const te_outcome& outcome) {
@@ -367,7 +424,7 @@ void ActorCell::signal(Signal& signal) {
     case SignalKind::kStop: end(signal.stop_reason, signal.error.value_or("")); return;
     default:
       if (hooks_ != nullptr) hooks_->signal(signal);
-      services_.flush_outbox();
+      let_effects_go();
   }
 }
 
@@ -399,6 +456,7 @@ void ActorCell::mark_ended(StopReason reason, std::string message) {
 void ActorCell::record_stopped() {
   make_room_in_link();
   services_.builder.stopped(end_reason_, end_message_);
+  if (is_durable_ && !is_state_kept_) keep_state();
 }
 
 void ActorCell::end(StopReason reason, std::string_view message) {
@@ -416,10 +474,21 @@ void ActorCell::end(StopReason reason, std::string_view message) {
 void ActorCell::announce_start() {
   if (!start_to_announce_) return;
   start_to_announce_ = false;
+  if (waits_for_disk_) {
+    services_.send(services_.shard, *new sched::Task([this] { tell_start(); }));
+    return;
+  }
   // Who waits for the start may count on it that what init sent comes before what is sent from now on.
   services_.flush_outbox();
   services_.shard.flush();
   services_.observer.actor_started(*this);
+}
+
+void ActorCell::tell_start() {
+  services_.shard.flush();
+  if (!services_.is_giving_up()) return services_.observer.actor_started(*this);
+  was_running_ = false;
+  end(StopReason::kFailed, kNotRecorded);
 }
 
 void ActorCell::finish_end() {
@@ -437,8 +506,18 @@ void ActorCell::finish_end() {
   suspended_ = false;
   completed_ = false;
   guest_.reset();
+  if (waits_for_disk_) {
+    services_.send(services_.shard, *new sched::Task([this] { tell_end(); }));
+    services_.flush_outbox_when_safe(chain_.last_position);
+    return;
+  }
   services_.flush_outbox();
+  tell_end();
+}
+
+void ActorCell::tell_end() {
   services_.observer.actor_ended(*this);
+  end_told_ = true;
   if (!is_queued()) services_.observer.actor_released(*this);
 }
 

@@ -73,6 +73,10 @@ class ActorCell final : public sched::Runnable, public ActorContext {
     std::optional<ActorId> parent;
     std::optional<Bytes> state;
     StartReason reason = StartReason::kSpawned;
+    /// The end of the chain that it goes on with.
+    ChainHead chain;
+    /// init has returned before, in the chain that it goes on with: it is not called again.
+    bool is_initialized = false;
   };
 
   ActorCell(ShardServices& services, std::shared_ptr<const ActorSpec> spec, Start start);
@@ -109,6 +113,8 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   const std::optional<ActorId>& parent() const { return parent_; }
   std::uint64_t memory_bytes() const { return guest_ == nullptr ? 0 : guest_->memory_bytes(); }
   bool is_suspended() const { return suspended_; }
+  /// Its chain is written to a disk.
+  bool is_durable() const { return is_durable_; }
 
   // How it ended; only in phase kEnded.
   StopReason end_reason() const { return end_reason_; }
@@ -156,6 +162,15 @@ class ActorCell final : public sched::Runnable, public ActorContext {
     ActorCell& cell_;
   };
 
+  /// New turns would be recorded nowhere: all that waits is refused.
+  void refuse_turns();
+  /// What waits in the outbox leaves, at once or when what caused it is safe.
+  void let_effects_go();
+  /// The state as it is now is to be kept with the chain.
+  bool is_snapshot_due();
+  void keep_state();
+  void tell_start();
+  void tell_end();
   void begin_link();
   void make_room_in_link();
   void seal_link();
@@ -192,6 +207,10 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   bool in_activation_ = false;
   bool was_running_ = false;
   bool start_to_announce_ = false;
+  /// Its chain is written to a disk.
+  bool is_durable_ = false;
+  /// Its effects wait until what caused them is safe there.
+  bool waits_for_disk_ = false;
   ActorPhase phase_ = ActorPhase::kStarting;
   StopReason end_reason_{};
   /// Counts host calls that suspend, so that a late answer is told from the one waited for.
@@ -204,6 +223,14 @@ class ActorCell final : public sched::Runnable, public ActorContext {
 
   // Rarely touched.
   StartReason start_reason_{};
+  bool is_initialized_ = false;
+  /// The end was told; nothing but the run queue may hold it.
+  bool end_told_ = false;
+  /// The present state can be read again from the chain alone.
+  bool is_state_kept_ = false;
+  std::uint64_t rest_number_ = 0;
+  std::uint64_t turns_since_snapshot_ = 0;
+  std::uint64_t bytes_since_snapshot_ = 0;
   std::optional<ActorId> parent_;
   std::string end_message_;
   std::optional<Bytes> stop_result_;

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "actor/accounting.h"
@@ -15,8 +18,15 @@
 namespace theater {
 class MemoryLog;
 }
+namespace theater::store {
+class DataDirectory;
+}
 
 namespace theater::actor {
+
+/// What those are told who wait for an actor whose sink has failed.
+inline constexpr std::string_view kNotRecorded =
+    "not recorded: the actor's events can no longer be kept; see to the disk and start again";
 
 /// Hears what becomes of actors. On the actor's shard.
 class ActorObserver {
@@ -59,6 +69,10 @@ class ShardServices {
   EventSink& sink;
   /// Where this shard's chains can be read again; null when they are not kept in memory.
   const MemoryLog* memory_log = nullptr;
+  /// Where older events of its chains can be read, and content by digest; null when chains stay in memory.
+  const store::DataDirectory* directory = nullptr;
+  /// How the sink does; null when chains stay in memory.
+  const SinkCondition* sink_condition = nullptr;
   LinkBuilder builder;
   std::unique_ptr<RandomSource> random;
   GateTable& gates;
@@ -75,6 +89,21 @@ class ShardServices {
   void send(sched::Shard& target, sched::Delivery& delivery) { outbox_.push_back({&target, &delivery}); }
   void send(Message& message) { send(message.target.gate->shard(), message); }
   void flush_outbox();
+  /// The same for effects that nobody may see before the link at this position is safe: they wait until it is.
+  void flush_outbox_when_safe(std::uint64_t position);
+  /// To be called when the sink has acknowledged more, has room again or has failed. What waits for a sink that failed
+  /// is given up: messages become dead letters, answers become errors.
+  void sink_progressed();
+  /// An effect that is being delivered was given up: it must not say that what caused it happened.
+  bool is_giving_up() const { return giving_up_; }
+
+  /// This runnable starts nothing while the sink is full; it is scheduled again when there is room. `rest_number` is
+  /// kept for it, 0 at first: it rests once at a time.
+  void rest(sched::Runnable& runnable, std::uint64_t& rest_number) {
+    if (std::exchange(rest_number, rest_number_) != rest_number_) resting_.push_back(&runnable);
+  }
+  /// It is about to be destroyed.
+  void forget(const sched::Runnable& runnable) { std::erase(resting_, &runnable); }
 
   /// The message starts no turn: counted, kept as dead letter, its place given back, its sender answered.
   void drop(Message* message, Undelivered reason);
@@ -86,8 +115,24 @@ class ShardServices {
     sched::Shard* target;
     sched::Delivery* delivery;
   };
+  struct HeldEffect {
+    std::uint64_t position = 0;
+    Effect effect;
+  };
+
+  void deliver(const Effect& effect);
+  void give_up(const Effect& effect);
+
   std::vector<Effect> outbox_;
   bool flushing_ = false;
+  /// While flushing: the effects from here on were caused by the delivery under way.
+  std::size_t first_new_ = 0;
+  bool giving_up_ = false;
+  /// In the order in which they leave.
+  std::deque<HeldEffect> held_;
+  std::vector<sched::Runnable*> resting_;
+  /// Counts how often the resting were scheduled again.
+  std::uint64_t rest_number_ = 1;
 };
 
 }  // namespace theater::actor

@@ -33,6 +33,10 @@ inline constexpr std::uint64_t kTurnTimeoutMsMax = 3'600'000;
 inline constexpr std::uint64_t kRequestTimeoutMsMax = 86'400'000;
 inline constexpr std::uint32_t kChannelsMaxMax = 1'000'000;
 
+/// Hundred years.
+inline constexpr std::uint64_t kRetainHoursMax = 876'000;
+inline constexpr std::uint64_t kRetainBytesMin = 1ull << 20;
+
 // A handler, unless its block says otherwise.
 inline constexpr std::uint64_t kSleepMaxMs = 3'600'000;
 inline constexpr std::uint64_t kSleepMinMs = 1;

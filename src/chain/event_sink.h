@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -43,6 +44,21 @@ struct SealedLink {
   std::span<const RecordedPayload> payloads;
   /// It holds a started or a stopped event.
   bool has_lifecycle = false;
+};
+
+/// How a sink that writes to a disk is doing. Any thread.
+struct SinkCondition {
+  /// Much is not written yet: no activation should start until this is false again.
+  static constexpr std::uint8_t kFull = 1;
+  /// It stopped acknowledging for good; see status().
+  static constexpr std::uint8_t kFailed = 2;
+
+  std::atomic<std::uint8_t> bits{0};
+
+  /// Neither full nor failed.
+  bool is_good() const { return bits.load(std::memory_order_relaxed) == 0; }
+  bool is_full() const { return (bits.load(std::memory_order_relaxed) & kFull) != 0; }
+  bool has_failed() const { return (bits.load(std::memory_order_acquire) & kFailed) != 0; }
 };
 
 /// Where sealed links go. One a shard, used by that shard's thread only.

@@ -122,6 +122,11 @@ void LinkBuilder::make_room(std::size_t bytes) {
   capacity_bytes_ = capacity_bytes;
 }
 
+void LinkBuilder::keep_state(const Payload& state) {
+  if (recording_ == Recording::kOff || state.size() <= chain::kInlineStateBytes) return;
+  keep(state.is_large() ? state.digest() : sha256(state.view()), state);
+}
+
 void LinkBuilder::keep(const Digest& digest, const Payload& content) { payloads_.push_back({digest, content}); }
 
 template <class Body>

@@ -108,6 +108,9 @@ class LinkBuilder {
   /// `type`: "handler.what", at most kNoteTypeBytesMax, cut there. `data`: any bytes.
   std::uint64_t note(std::string_view type, const ValueRecord& data);
 
+  /// Keeps the actor's state with the link, as an event would that recorded it; no event needs to.
+  void keep_state(const Payload& state);
+
   /// Finishes the link, which must hold an event, and moves `head` (the one given to begin) past it. Valid until the
   /// next begin().
   SealedLink seal(ChainHead& head);

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "base/clock.h"
@@ -32,6 +33,7 @@ struct RunOptions {
   std::optional<double> seconds;
   std::string initial_state;
   std::string chains;
+  std::string data;
   std::uint32_t shards = 0;
   bool events = false;
 };
@@ -76,7 +78,7 @@ class Narrator final : public RuntimeListener {
     }
     if (info.status == ActorStatus::kFailed) {
       tell(info.name, context_.output.bad("failed: ") + info.end_message);
-    } else if (info.end_reason != StopReason::kRequested) {
+    } else if (info.end_reason != StopReason::kRequested && info.end_reason != StopReason::kRuntimeEnded) {
       tell(info.name, "stopped (" + std::string(to_string(info.end_reason)) + ")");
     }
   }
@@ -147,7 +149,7 @@ class Run {
       return kExitFailed;
     }
     // The end is part of each chain, so it comes before the chains are verified.
-    for (const ActorId& id : actors_) (void)runtime_->stop(id);
+    runtime_->end_all();
     const bool verified = summarize();
     runtime_->shut_down();
     if (failed_ || !verified) return kExitFailed;
@@ -160,8 +162,12 @@ class Run {
     std::vector<Message> requests;
     if (auto parsed = parse_all(options_.sends, sends); !parsed) return parsed;
     if (auto parsed = parse_all(options_.requests, requests); !parsed) return parsed;
+    if (options_.manifests.empty() && options_.data.empty()) {
+      return fail(ErrorCode::kInvalidArgument, "name a manifest, or a data directory whose actors go on: --data DIR");
+    }
     if (auto started = start_runtime(); !started) return started;
     const Interrupts interrupts;
+    resume();
     for (const std::string& manifest : options_.manifests) {
       if (auto spawned = spawn(manifest); !spawned) return spawned;
       if (interrupts.seen()) break;
@@ -188,6 +194,10 @@ class Run {
     options.shards = options_.shards;
     options.code_cache = code_cache_directory();
     options.chains_directory = options_.chains.empty() ? chains_directory() : std::filesystem::path(options_.chains);
+    if (!options_.data.empty()) {
+      options.data_directory = options_.data;
+      options.warn = [this](std::string_view line) { context_.log.warning(line); };
+    }
     options.listener = &narrator_;
     if (context_.verbose) options.log = [this](std::string_view line) { context_.log.info(line); };
     auto started = Runtime::start(std::move(options), builtin_handlers(router_), router_);
@@ -196,6 +206,19 @@ class Run {
     if (options_.events)
       events_ = runtime_->subscribe(std::nullopt, [this](const Event& event) { narrator_.event(event); });
     return {};
+  }
+
+  void resume() {
+    for (const ResumedActor& actor : runtime_->resume()) {
+      if (actor.error) {
+        failed_ = true;
+        context_.output.error_line(context_.output.bad("not resumed: ") + actor.name + " (" + to_string(actor.id) +
+                                   "): " + actor.error->to_string());
+        continue;
+      }
+      actors_.push_back(actor.id);
+      resumed_.insert(actor.name);
+    }
   }
 
   /// Several actors may come from one manifest: only the first gets the name.
@@ -211,6 +234,8 @@ class Run {
     auto loaded = runtime_->load(manifest, std::move(spawn.state));
     if (!loaded) return fail(std::move(loaded.error()));
     spawn.state = std::move(loaded->state);
+    // It runs already, where it left off.
+    if (loaded->manifest.resume && resumed_.erase(loaded->manifest.name) > 0) return {};
     spawn.register_name = !router_.find(loaded->manifest.name);
     auto blueprint = runtime_->prepare(std::move(loaded->manifest));
     if (!blueprint) return fail(std::move(blueprint.error()).with_context(manifest.string()));
@@ -314,6 +339,8 @@ class Run {
   std::unique_ptr<Runtime> runtime_;
   std::shared_ptr<void> events_;
   std::vector<ActorId> actors_;
+  /// Names of actors that were resumed, and that no manifest of this run has stood for yet.
+  std::multiset<std::string> resumed_;
   std::atomic<int> open_requests_ = 0;
   std::atomic<bool> failed_ = false;
   bool interrupted_ = false;
@@ -326,7 +353,6 @@ void add_run_command(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("run", "Run actors in this process and show what they do");
   command
       ->add_option("manifests", options->manifests, "Manifests, or folders with a manifest.toml; started in this order")
-      ->required()
       ->type_name("MANIFEST");
   command
       ->add_option("--send", options->sends,
@@ -349,6 +375,12 @@ void add_run_command(CLI::App& app, Context& context) {
   command
       ->add_option("--chains", options->chains,
                    "Where actors with save_chain = true write their chains (default: $THEATER_HOME/chains)")
+      ->type_name("DIR");
+  command
+      ->add_option(
+          "--data", options->data,
+          "Keep all chains in this folder, and go on with its actors that have resume = true; a manifest whose "
+          "actor goes on is not started anew")
       ->type_name("DIR");
   command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")
       ->type_name("N")

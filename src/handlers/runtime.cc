@@ -4,6 +4,8 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "chain/memory_log.h"
+#include "store/data_directory.h"
+#include "store/history.h"
 #include "theater/handlers.h"
 
 namespace theater {
@@ -17,6 +19,9 @@ std::uint64_t short_hash(const Digest& hash) {
   for (std::size_t i = 0; i < 8; ++i) value = value << 8 | hash[i];
   return value;
 }
+
+/// What an event takes of an answer beside its type and data.
+constexpr std::uint64_t kEventBytesMin = 32;
 
 class RuntimeInstance final : public HandlerInstance {
  public:
@@ -47,7 +52,7 @@ class RuntimeInstance final : public HandlerInstance {
     std::uint64_t bytes = 0;
     while (first > 0) {
       const Event& event = (*events)[first - 1];
-      bytes += event_type(event).size() + event_data(event).size() + 32;
+      bytes += event_type(event).size() + event_data(event).size() + kEventBytesMin;
       if (bytes > limits::kMessageMaxBytes) break;
       --first;
     }
@@ -78,11 +83,21 @@ class RuntimeInstance final : public HandlerInstance {
     return call.done();
   }
 
-  /// What is kept of the actor's chain, without the turn that runs. Empty when nothing is recorded.
+  /// What is kept of the actor's chain, without the turn that runs, as far back as an answer can hold. Empty when
+  /// nothing is recorded.
   static Result<std::vector<Event>> events_of(const actor::ActorCell& cell) {
     const MemoryLog* log = cell.services().memory_log;
     if (log == nullptr) return std::vector<Event>();
     ChainSnapshot snapshot = log->snapshot(cell.id(), cell.chain_head());
+    if (!snapshot.complete && cell.is_durable()) {
+      // No event takes less of an answer.
+      constexpr std::uint64_t kEventsMax = limits::kMessageMaxBytes / kEventBytesMin;
+      const std::uint64_t end = cell.chain_head().next_sequence;
+      const auto source = cell.services().directory->chain(cell.id());
+      if (!source) return fail(source.error());
+      auto joined = store::prepend(snapshot, **source, end > kEventsMax ? end - kEventsMax : 0);
+      if (!joined) return fail(std::move(joined.error()));
+    }
     snapshot.functions = cell.spec().functions;
     return snapshot.events();
   }

@@ -111,6 +111,8 @@ std::string manifest_json_schema(std::span<const HandlerSchema> extra_handlers) 
   schema["properties"]["handler"] = handlers_schema(extra_handlers);
   schema["properties"]["permission_policy"] = permissions_schema();
   schema["properties"]["limits"] = table_schema("Bounds of this actor", limits_schema());
+  schema["properties"]["chain"] =
+      table_schema("What of the actor's chain is kept, where there is a data directory", chain_schema());
   return schema.dump(2) + '\n';
 }
 

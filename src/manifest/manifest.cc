@@ -149,6 +149,7 @@ class ManifestReader {
     manifest_.description = field_or<std::string>(fields, "description");
     manifest_.long_description = field_or<std::string>(fields, "long_description");
     manifest_.save_chain = field_or<bool>(fields, "save_chain");
+    manifest_.resume = field_or<bool>(fields, "resume");
     if (const auto* component = find_field<std::string>(fields, "component")) {
       manifest_.component = *component;
       if (auto reference = read_reference(table, "component", *component))
@@ -185,6 +186,7 @@ class ManifestReader {
   void read_tables(const toml::table& table) {
     if (const toml::node* node = table.get("handler")) read_handlers(*node);
     if (const toml::table* limits = expect_table(table, "limits", "[limits]")) read_limits(*limits);
+    read_chain(table);
     if (const toml::table* policy = expect_table(table, "permission_policy", "[permission_policy.<capability>]"))
       read_permissions(*policy);
   }
@@ -279,6 +281,35 @@ class ManifestReader {
     limits.message_max_bytes = number("message_max_bytes");
     limits.request_timeout_ms = number("request_timeout_ms");
     limits.channels_max = static_cast<std::uint32_t>(number("channels_max"));
+  }
+
+  void read_chain(const toml::table& top_level) {
+    const toml::table* given = expect_table(top_level, "chain", "[chain]");
+    const TableContext context{"[chain]", {}, nullptr};
+    const ConfigFields fields =
+        read_fields(given == nullptr ? toml::table() : *given, chain_schema(), context, diagnostics_);
+    ChainPolicy& chain = manifest_.chain;
+    const std::string durability = field_or<std::string>(fields, "durability");
+    if (durability == "none") chain.durability = Durability::kNone;
+    if (durability == "sync") chain.durability = Durability::kSync;
+    chain.snapshot_turns = field_or<std::uint64_t>(fields, "snapshot_turns");
+    chain.snapshot_bytes = field_or<std::uint64_t>(fields, "snapshot_bytes");
+    if (const auto* hours = find_field<std::uint64_t>(fields, "retain_hours")) chain.retain_hours = *hours;
+    if (const auto* bytes = find_field<std::uint64_t>(fields, "retain_bytes")) chain.retain_bytes = *bytes;
+    // Who says that the chain is not to be kept means the disk as well, unless [chain] says otherwise.
+    const bool names_durability = given != nullptr && given->contains("durability");
+    if (top_level.contains("save_chain") && !manifest_.save_chain && !names_durability) {
+      chain.durability = Durability::kNone;
+    }
+    if (chain.durability != Durability::kNone) return;
+    const auto contradicts = [&](std::string_view key) {
+      diagnostics_.report_filled(position_of(top_level.get(key)->source()),
+                                 std::string(key) + " = true needs a chain on disk; " +
+                                     (names_durability ? "durability = \"none\"" : "save_chain = false") +
+                                     " keeps it in memory only");
+    };
+    if (manifest_.save_chain) contradicts("save_chain");
+    if (manifest_.resume) contradicts("resume");
   }
 
   void read_permissions(const toml::table& table) {

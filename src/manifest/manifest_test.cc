@@ -68,6 +68,8 @@ TEST(Manifest, a_name_and_a_component_are_enough) {
   EXPECT_THAT(manifest.handlers, IsEmpty());
   EXPECT_THAT(manifest.permission_policy.capabilities, IsEmpty());
   EXPECT_EQ(manifest.limits, ActorLimits());
+  EXPECT_EQ(manifest.chain, ChainPolicy());
+  EXPECT_FALSE(manifest.resume);
   EXPECT_EQ(manifest.source_name, "m.toml");
   EXPECT_EQ(manifest.text, kMinimum);
   EXPECT_EQ(manifest.text_digest, sha256(as_bytes(kMinimum)));
@@ -329,8 +331,8 @@ TEST(Manifest, an_unknown_key_of_the_top_level_names_its_place_and_the_nearest) 
             "m.toml:5:3: unknown key \"Version\" in the manifest; did you mean \"version\"?");
   EXPECT_EQ(error_with("zzz = 1"),
             "m.toml:3:1: unknown key \"zzz\" in the manifest; known: name, version, component, description, "
-            "long_description, save_chain, "
-            "init_state, handler, permission_policy, limits");
+            "long_description, save_chain, resume, "
+            "init_state, handler, permission_policy, limits, chain");
 }
 
 TEST(Manifest, an_unknown_table_is_refused) {

@@ -155,6 +155,8 @@ const std::vector<FieldSchema>& top_level_schema() {
         text("description", 0, limits::kManifestBytes, "What the actor is for, in one line"),
         text("long_description", 0, limits::kManifestBytes, "What the actor is for, at length"),
         boolean("save_chain", false, "Whether the chain is kept when the actor has ended"),
+        boolean("resume", false,
+                "Whether the actor starts again, with its last state, when its data directory is opened"),
         text("init_state", 1, limits::kReferenceBytes, "The initial state: the same kinds of reference as `component`"),
     };
     for (FieldSchema& field : fields) {
@@ -166,7 +168,7 @@ const std::vector<FieldSchema>& top_level_schema() {
 }
 
 const std::vector<std::string>& top_level_tables() {
-  static const std::vector<std::string> tables = {"handler", "permission_policy", "limits"};
+  static const std::vector<std::string> tables = {"handler", "permission_policy", "limits", "chain"};
   return tables;
 }
 
@@ -198,6 +200,24 @@ const std::vector<FieldSchema>& limits_schema() {
              "Longest wait for the answer to a request of the actor, in milliseconds"),
       number(kUnsigned, "channels_max", limits::kChannelsMax, 0, limits::kChannelsMaxMax,
              "Channels that may be open at once"),
+  };
+  return schema;
+}
+
+const std::vector<FieldSchema>& chain_schema() {
+  static const std::vector<FieldSchema> schema = {
+      choice(
+          "durability", "batched", {"none", "batched", "sync"},
+          "How safely events are kept in a data directory: in memory only, on the disk within milliseconds, or on the "
+          "disk before anyone sees what the actor did"),
+      number(kUnsigned, "snapshot_turns", 0, 0, INT64_MAX,
+             "The whole state is kept after so many turns since it last was; 0: only at the end"),
+      number(kSize, "snapshot_bytes", 0, 0, INT64_MAX,
+             "The whole state is kept after so many bytes of chain since it last was; 0: only at the end"),
+      number(kUnsigned, "retain_hours", std::nullopt, 1, limits::kRetainHoursMax,
+             "Events that are older may be removed; without it none are"),
+      number(kSize, "retain_bytes", std::nullopt, limits::kRetainBytesMin, INT64_MAX,
+             "The oldest events beyond this size may be removed; without it none are"),
   };
   return schema;
 }

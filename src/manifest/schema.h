@@ -18,9 +18,10 @@ struct CapabilitySchema {
 
 /// The keys of the top level beside its tables.
 const std::vector<FieldSchema>& top_level_schema();
-/// The tables of the top level: handler, permission_policy, limits.
+/// The tables of the top level: handler, permission_policy, limits, chain.
 const std::vector<std::string>& top_level_tables();
 const std::vector<FieldSchema>& limits_schema();
+const std::vector<FieldSchema>& chain_schema();
 const std::vector<CapabilitySchema>& capability_schemas();
 /// The one field `type` of a capability's table.
 const FieldSchema& permission_type_schema();

@@ -213,27 +213,30 @@ namespace {
 /// then writes to another actor comes after what the answering actor wrote to that one.
 template <class Tell>
 void tell_outside(actor::ShardServices& shard, Tell tell) {
-  shard.send(shard.shard, *new sched::Task([&from = shard.shard, tell = std::move(tell)]() mutable {
-               from.flush();
-               tell();
+  shard.send(shard.shard, *new sched::Task([&shard, tell = std::move(tell)]() mutable {
+               shard.shard.flush();
+               tell(shard.is_giving_up());
              }));
 }
 
 }  // namespace
 
 void tell_answer(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, Result<Payload> answer) {
-  tell_outside(shard,
-               [end = std::move(end), answer = std::move(answer)]() mutable { end->answered(std::move(answer)); });
+  tell_outside(shard, [end = std::move(end), answer = std::move(answer)](bool given_up) mutable {
+    if (given_up) answer = fail(ErrorCode::kUnavailable, std::string(actor::kNotRecorded));
+    end->answered(std::move(answer));
+  });
 }
 
 void tell_message(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, const ChannelId& channel,
                   Payload message) {
-  tell_outside(
-      shard, [end = std::move(end), channel, message = std::move(message)] { end->channel_message(channel, message); });
+  tell_outside(shard, [end = std::move(end), channel, message = std::move(message)](bool given_up) {
+    if (!given_up) end->channel_message(channel, message);
+  });
 }
 
 void tell_closed(actor::ShardServices& shard, std::shared_ptr<ExternalEnd> end, const ChannelId& channel) {
-  tell_outside(shard, [end = std::move(end), channel] { end->channel_closed(channel); });
+  tell_outside(shard, [end = std::move(end), channel](bool) { end->channel_closed(channel); });
 }
 
 void answer(actor::ShardServices& shard, const actor::ReplyTo& reply_to, Payload content) {
@@ -292,6 +295,7 @@ void RouterCore::undelivered(actor::ShardServices& shard, Message& message, Unde
     case Undelivered::kOverloaded:
       text = "overloaded: " + to_string(message.target_id) + " owes too many answers already";
       break;
+    case Undelivered::kNotRecorded: text = actor::kNotRecorded; break;
     case Undelivered::kExpired:
     case Undelivered::kChannelClosed: text = "not delivered: " + std::string(actor::to_string(reason)); break;
   }

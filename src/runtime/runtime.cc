@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "chain/chain_file.h"
+#include "chain/chain_source.h"
 #include "chain/link_codec.h"
 #include "chain/verify.h"
 #include "runtime/read_file.h"
@@ -107,6 +108,8 @@ Result<ActorId> Runtime::spawn(const std::filesystem::path& manifest, SpawnOptio
   return spawn(*blueprint, std::move(options));
 }
 
+std::vector<ResumedActor> Runtime::resume() { return core_->resume(); }
+
 Result<void> Runtime::stop(const ActorId& id) { return core_->stop(id, StopReason::kRequested); }
 Result<void> Runtime::terminate(const ActorId& id) { return core_->stop(id, StopReason::kTerminated); }
 Result<ActorInfo> Runtime::wait(const ActorId& id, std::chrono::milliseconds timeout) {
@@ -140,13 +143,6 @@ Result<Manifest> Runtime::manifest(const ActorId& id) const {
 
 namespace {
 
-Result<runtime::ShardRuntime::KeptChain> chain_of(const runtime::RuntimeCore& core, const ActorId& id,
-                                                  std::uint64_t from_sequence) {
-  auto chain = core.on_shard_of(id, [&](runtime::ShardRuntime& shard) { return shard.chain(id, from_sequence); });
-  if (!chain) return fail(std::move(chain.error()));
-  return std::move(*chain);
-}
-
 /// The large values that the link names, as far as they are kept.
 std::vector<RecordedPayload> payloads_of(const ChainSnapshot& snapshot, ByteView link) {
   std::vector<RecordedPayload> payloads;
@@ -171,19 +167,63 @@ VerifyExpectation expectation_of(const ActorId& id) {
 
 }  // namespace
 
-Result<std::vector<Event>> Runtime::events(const ActorId& id, std::uint64_t from_sequence) const {
-  // From the start, since an event's function is named by what came before it.
-  const auto chain = chain_of(*core_, id, 0);
+namespace {
+
+/// An event's function is named by the call before it: that is looked for so far back.
+constexpr std::uint64_t kEventsBefore = 1000;
+
+/// The events from `from_sequence` on.
+Result<std::vector<Event>> events_from(const runtime::RuntimeCore& core, const ActorId& id,
+                                       std::uint64_t from_sequence) {
+  const auto chain = core.chain(id, from_sequence > kEventsBefore ? from_sequence - kEventsBefore : 0);
   if (!chain) return fail(chain.error());
   auto events = chain->snapshot.events();
   if (events) std::erase_if(*events, [&](const Event& event) { return event.sequence < from_sequence; });
   return events;
 }
 
+/// Verifies the part of a chain that is not in memory any more; false where it is broken.
+Result<bool> verify_before(const ChainSource& source, std::uint64_t end_sequence, ChainVerifier& verifier) {
+  auto links = source.links(0);
+  if (!links) return fail(std::move(links.error()));
+  while (true) {
+    const auto link = (*links)->next();
+    if (!link) return fail(link.error());
+    if (!*link || verifier.report().events + verifier.report().first_sequence >= end_sequence) return true;
+    if (!verifier.link((*link)->bytes, &(*link)->hash)) return false;
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Event>> Runtime::events(const ActorId& id, std::uint64_t from_sequence) const {
+  return events_from(*core_, id, from_sequence);
+}
+
 Result<ChainReport> Runtime::verify(const ActorId& id) const {
-  const auto chain = chain_of(*core_, id, 0);
-  if (!chain) return fail(chain.error());
-  const VerifyReport verified = theater::verify(chain->snapshot, expectation_of(id));
+  const auto kept = core_->chain_in_memory(id, 0);
+  if (!kept) return fail(kept.error());
+  const ChainSnapshot* snapshot = &kept->snapshot;
+  VerifyReport verified;
+  auto source = snapshot->complete ? Result<std::unique_ptr<ChainSource>>() : core_->stored_chain(id);
+  if (!source) return fail(std::move(source.error()));
+  if (*source == nullptr) {
+    verified = theater::verify(*snapshot, expectation_of(id));
+  } else {
+    VerifyExpectation expectation = expectation_of(id);
+    expectation.head_hash = snapshot->head_hash;
+    expectation.next_sequence = snapshot->next_sequence;
+    ChainVerifier verifier(expectation);
+    const std::uint64_t in_memory =
+        snapshot->links.empty() ? snapshot->next_sequence : snapshot->links.front().first_sequence;
+    const auto before = verify_before(**source, in_memory, verifier);
+    if (before && *before) {
+      for (const ChainSnapshot::Link& link : snapshot->links) {
+        if (!verifier.link(snapshot->link_bytes(link), &link.hash)) break;
+      }
+    }
+    verified = verifier.finish(before ? std::nullopt : std::optional(before.error().to_string()));
+  }
   ChainReport report{.events = verified.events,
                      .links = verified.links,
                      .complete = verified.complete,
@@ -195,11 +235,13 @@ Result<ChainReport> Runtime::verify(const ActorId& id) const {
 }
 
 Result<void> Runtime::save_chain(const ActorId& id, const std::filesystem::path& file) const {
-  const auto chain = chain_of(*core_, id, 0);
+  const auto chain = core_->chain(id, 0);
   if (!chain) return fail(chain.error());
   auto writer = ChainFileWriter::create(file.string());
   if (!writer) return fail(std::move(writer.error()));
-  if (auto kept = (*writer)->keep(as_bytes(chain->spec->manifest.text)); !kept) return kept;
+  if (!chain->manifest.empty()) {
+    if (auto kept = (*writer)->keep(as_bytes(chain->manifest)); !kept) return kept;
+  }
   for (const ChainSnapshot::Link& link : chain->snapshot.links) {
     const ByteView bytes = chain->snapshot.link_bytes(link);
     const std::vector<RecordedPayload> payloads = payloads_of(chain->snapshot, bytes);
@@ -218,12 +260,40 @@ std::shared_ptr<void> Runtime::subscribe(std::optional<ActorId> actor, EventCall
   return core_->subscriptions().add(actor, std::move(heard));
 }
 
+Result<std::shared_ptr<void>> Runtime::subscribe(const ActorId& actor, std::uint64_t from_sequence,
+                                                 EventCallback heard) {
+  // Near enough to the end that the rest may be told on the actor's shard.
+  constexpr std::uint64_t kEventsAtOnce = 500;
+  std::uint64_t next = from_sequence;
+  // It may begin behind the end there is now.
+  const EventCallback heard_from = [from_sequence, heard](const Event& event) {
+    if (event.sequence >= from_sequence) heard(event);
+  };
+  while (true) {
+    const auto kept = core_->chain_in_memory(actor, UINT64_MAX);
+    const bool is_here = kept || kept.error().code() != ErrorCode::kNotFound;
+    if (is_here && !kept) return fail(kept.error());
+    const std::uint64_t end = is_here ? kept->snapshot.next_sequence : 0;
+    if (is_here && (end <= next || end - next <= kEventsAtOnce)) {
+      auto subscribed = core_->subscribe_from(actor, next, heard_from);
+      if (!subscribed || *subscribed) return subscribed;
+    }
+    const auto events = events_from(*core_, actor, next);
+    if (!events) return fail(events.error());
+    for (const Event& event : *events) heard(event);
+    if (!events->empty()) next = events->back().sequence + 1;
+    // Nobody here writes to it.
+    if (!is_here) return core_->subscriptions().add(actor, heard_from);
+  }
+}
+
 MessageRouter& Runtime::router() { return core_->router(); }
 std::uint32_t Runtime::shards() const { return core_->shard_count(); }
 std::uint64_t Runtime::events_recorded() const { return core_->events_recorded(); }
 std::string Runtime::describe() const {
   return std::to_string(core_->shard_count()) + " shards; " + core_->engine().describe();
 }
+void Runtime::end_all() { core_->end_all(); }
 void Runtime::shut_down() { core_->shut_down(); }
 
 }  // namespace theater

@@ -7,8 +7,10 @@
 #include "router/router_core.h"
 #include "runtime/blueprint.h"
 #include "runtime/read_file.h"
+#include "runtime/resumption.h"
 #include "runtime/wasm_guest.h"
 #include "sched/task.h"
+#include "store/history.h"
 
 namespace theater::runtime {
 EpochTicker::EpochTicker(const engine::Engine& engine)
@@ -47,14 +49,34 @@ Result<void> RuntimeCore::start() {
       log("compiled code is not kept: " + cache.error().to_string());
     }
   }
+  if (auto opened = open_directory(); !opened) return opened;
   const std::uint32_t count = options_.shards > 0 ? options_.shards : std::max(1u, std::thread::hardware_concurrency());
   shards_ = std::make_unique<sched::ThreadShardSet>(sched::ThreadShardSet::Options{.shards = count}, clock_);
   for (std::uint32_t i = 0; i < count; ++i) {
-    shard_runtimes_.push_back(std::make_unique<ShardRuntime>(*this, shards_->shard(i), options_, gates_, waits_));
+    shard_runtimes_.push_back(
+        std::make_unique<ShardRuntime>(*this, shards_->shard(i), options_, directory_.get(), gates_, waits_));
     router_.core().attach(shard_runtimes_.back()->services());
   }
   ticker_ = std::make_unique<EpochTicker>(*engine_);
   shards_->start();
+  return {};
+}
+
+Result<void> RuntimeCore::open_directory() {
+  if (!options_.data_directory) return {};
+  if (!options_.record) {
+    return fail(ErrorCode::kInvalidArgument, "a data directory keeps what is recorded; do not switch recording off");
+  }
+  auto opened = store::DataDirectory::open(*options_.data_directory, store::DataDirectory::Access::kWrite);
+  if (!opened) return fail(std::move(opened.error()));
+  directory_ = std::move(*opened);
+  if (directory_->torn_bytes() > 0) {
+    warn(directory_->path().string() + ": " + std::to_string(directory_->torn_bytes()) +
+         " bytes that were not safe when the last process ended were left out");
+  }
+  for (const store::Damage& damage : directory_->damages()) {
+    warn(directory_->path().string() + " is damaged: " + damage.to_string());
+  }
   return {};
 }
 
@@ -63,20 +85,22 @@ void RuntimeCore::post(std::uint32_t shard, std::function<void(ShardRuntime&)> t
   runtime.shard().post(*new sched::Task([&runtime, task = std::move(task)] { task(runtime); }));
 }
 
+void RuntimeCore::end_all() {
+  std::unique_lock lock(actors_mutex_);
+  for (const auto& [id, entry] : actors_) {
+    if (!entry.ended) post(entry.shard, [id](ShardRuntime& runtime) { runtime.stop(id, StopReason::kRuntimeEnded); });
+  }
+  actors_changed_.wait(lock, [&] { return living_ == 0; });
+}
+
 void RuntimeCore::shut_down() {
   if (!shards_) return;
   {
     const std::lock_guard lock(actors_mutex_);
     if (shutting_down_) return;
     shutting_down_ = true;
-    for (const auto& [id, entry] : actors_) {
-      if (!entry.ended) post(entry.shard, [id](ShardRuntime& runtime) { runtime.stop(id, StopReason::kRuntimeEnded); });
-    }
   }
-  {
-    std::unique_lock lock(actors_mutex_);
-    actors_changed_.wait(lock, [&] { return living_ == 0; });
-  }
+  end_all();
   // Answers and dead letters that the last ends sent to other shards: each round trip through all shards brings them
   // one hop further, and nothing is sent for what arrives at an actor that has ended but one answer. Those that ended
   // while they stood in a run queue leave it in these rounds as well.
@@ -93,6 +117,7 @@ void RuntimeCore::shut_down() {
     for (auto& future : passed) all_released &= future.get();
   }
   shards_->stop();
+  for (const auto& shard : shard_runtimes_) shard->close_log();
   ticker_.reset();
   router_.core().detach_all();
 }
@@ -135,16 +160,113 @@ Result<Blueprint> RuntimeCore::prepare(Manifest manifest, ByteView component) {
   if (!linked) return fail(std::move(linked.error()).with_context(manifest.component));
   auto spec = make_spec(std::move(manifest), (*linked)->component(), handlers_);
   if (!spec) return fail(std::move(spec.error()));
+  if (auto kept = keep_content((*spec)->manifest, component); !kept) return fail(std::move(kept.error()));
   Blueprint blueprint;
   blueprint.spec_ = std::move(*spec);
   blueprint.linked_ = std::move(*linked);
   return blueprint;
 }
 
+/// What a chain names must be there before its first link is.
+Result<void> RuntimeCore::keep_content(const Manifest& manifest, ByteView component) {
+  if (!directory_ || manifest.chain.durability == Durability::kNone) return {};
+  const std::lock_guard lock(content_mutex_);
+  for (const ByteView content : {component, as_bytes(manifest.text)}) {
+    if (!kept_content_.insert(sha256(content)).second) continue;
+    auto put = directory_->content_files().put(content);
+    if (put) continue;
+    kept_content_.erase(sha256(content));
+    return fail(std::move(put.error()).with_context("while keeping what actor " + manifest.name + " is made of"));
+  }
+  return {};
+}
+
+// Chains --------------------------------------------------------------------------------------------------------------
+
+Result<ShardRuntime::KeptChain> RuntimeCore::chain_in_memory(const ActorId& id, std::uint64_t from_sequence) const {
+  auto chain = on_shard_of(id, [&](ShardRuntime& shard) { return shard.chain(id, from_sequence); });
+  if (!chain) return fail(std::move(chain.error()));
+  return std::move(*chain);
+}
+
+Result<std::unique_ptr<ChainSource>> RuntimeCore::stored_chain(const ActorId& id) const {
+  if (!directory_) return nullptr;
+  for (const auto& shard : shard_runtimes_) {
+    // After a failure the rest is in memory only.
+    static_cast<void>(shard->write_chains());
+  }
+  auto source = directory_->chain(id);
+  if (!source && source.error().code() == ErrorCode::kNotFound) return nullptr;
+  return source;
+}
+
+Result<RuntimeCore::KeptChain> RuntimeCore::chain(const ActorId& id, std::uint64_t from_sequence) const {
+  KeptChain chain;
+  ChainSnapshot& snapshot = chain.snapshot;
+  auto memory = chain_in_memory(id, from_sequence);
+  if (memory) {
+    snapshot = std::move(memory->snapshot);
+    chain.manifest = memory->spec->manifest.text;
+    const bool reaches_back =
+        snapshot.complete || (!snapshot.links.empty() && snapshot.links.front().first_sequence <= from_sequence);
+    if (reaches_back) return chain;
+  } else if (memory.error().code() != ErrorCode::kNotFound) {
+    return fail(std::move(memory.error()));
+  }
+  auto source = stored_chain(id);
+  if (!source) return fail(std::move(source.error()));
+  if (*source == nullptr) {
+    if (!memory) return fail(std::move(memory.error()));
+    return chain;
+  }
+  if (!memory) {
+    // Of an earlier run.
+    snapshot.actor = id;
+    snapshot.next_sequence = (*source)->next_sequence();
+    const auto stored = directory_->actor(id);
+    if (stored) chain.manifest = (*source)->manifest(stored->manifest).value_or("");
+  }
+  if (auto joined = store::prepend(snapshot, **source, from_sequence); !joined) return fail(std::move(joined.error()));
+  if (snapshot.links.empty()) return chain;
+  snapshot.head_hash = snapshot.links.back().hash;
+  if (snapshot.links.front().first_sequence == 0) snapshot.functions.reset();
+  return chain;
+}
+
+Result<std::shared_ptr<void>> RuntimeCore::subscribe_from(const ActorId& id, std::uint64_t from_sequence,
+                                                          const Runtime::EventCallback& heard) {
+  auto subscribed = on_shard_of(id, [&](ShardRuntime& shard) -> Result<std::shared_ptr<void>> {
+    // From here to the end of this task nothing is recorded: no event is told twice, and none is missed.
+    const auto chain = shard.chain(id, from_sequence);
+    if (!chain) return fail(chain.error());
+    const ChainSnapshot& snapshot = chain->snapshot;
+    const std::uint64_t first = snapshot.links.empty() ? snapshot.next_sequence : snapshot.links.front().first_sequence;
+    if (first > from_sequence && directory_) return nullptr;
+    const auto events = snapshot.events();
+    if (!events) return fail(events.error());
+    for (const Event& event : *events) {
+      if (event.sequence >= from_sequence) heard(event);
+    }
+    return subscriptions_.add(id, heard);
+  });
+  if (!subscribed) return fail(std::move(subscribed.error()));
+  return std::move(*subscribed);
+}
+
 // Actors --------------------------------------------------------------------------------------------------------------
 
 void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardRuntime::Started done) {
-  ActorId id;
+  actor::ActorCell::Start start{.parent = options.parent, .state = std::move(options.state)};
+  {
+    const std::lock_guard lock(actors_mutex_);
+    start.id = random_.make_id<ActorId>();
+  }
+  start_actor(blueprint, std::move(start), options.near, options.register_name, std::move(done));
+}
+
+void RuntimeCore::start_actor(const Blueprint& blueprint, actor::ActorCell::Start start,
+                              const std::optional<ActorId>& near, bool register_name, ShardRuntime::Started done) {
+  const ActorId id = start.id;
   std::uint32_t shard = 0;
   const std::string& name = blueprint.spec_->manifest.name;
   std::optional<Error> refused;
@@ -156,10 +278,9 @@ void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardR
       refused = Error(ErrorCode::kResourceExhausted,
                       "there are " + std::to_string(living_) + " actors already, the most allowed (actors_max)");
     } else {
-      id = random_.make_id<ActorId>();
       shard = static_cast<std::uint32_t>(next_shard_++ % shard_runtimes_.size());
-      if (options.near) {
-        if (const auto neighbour = actors_.find(*options.near); neighbour != actors_.end()) {
+      if (near) {
+        if (const auto neighbour = actors_.find(*near); neighbour != actors_.end()) {
           shard = neighbour->second.shard;
           --next_shard_;
         }
@@ -168,7 +289,7 @@ void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardR
                      .number = next_number_++,
                      .name = name,
                      .status = ActorStatus::kStarting,
-                     .parent = options.parent,
+                     .parent = start.parent,
                      .ended = std::nullopt};
       ++living_;
     }
@@ -177,20 +298,87 @@ void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardR
     done(fail(std::move(*refused)));
     return;
   }
-  if (options.register_name) {
+  if (register_name) {
     if (auto named = router_.core().directory().add_name(name, id); !named) {
       actor_gone(id);
       done(fail(std::move(named.error())));
       return;
     }
   }
-  actor::ActorCell::Start start{
-      .id = id, .parent = options.parent, .state = std::move(options.state), .reason = StartReason::kSpawned};
   post(shard,
        [spec = blueprint.spec_, linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint.linked_),
         start = std::move(start), done = std::move(done)](ShardRuntime& runtime) mutable {
          runtime.spawn(std::move(spec), std::move(linked), std::move(start), std::move(done));
        });
+}
+
+std::vector<ResumedActor> RuntimeCore::resume() {
+  std::vector<ResumedActor> resumed;
+  if (!directory_) return resumed;
+  const auto actors = directory_->actors();
+  if (!actors) {
+    warn(actors.error().to_string());
+    return resumed;
+  }
+  for (const store::StoredActor& stored : *actors) {
+    if (stored.stopped && *stored.stopped != StopReason::kRuntimeEnded) continue;
+    const auto manifest = stored_manifest(stored);
+    if (!manifest) {
+      warn("actor " + stored.name + " (" + to_string(stored.id) +
+           ") is not looked at for resuming: " + manifest.error().to_string());
+      continue;
+    }
+    if (!manifest->resume) continue;
+    ResumedActor& result = resumed.emplace_back(ResumedActor{.id = stored.id, .name = stored.name});
+    if (auto started = resume(stored, *manifest); !started) result.error = std::move(started.error());
+  }
+  return resumed;
+}
+
+Result<Manifest> RuntimeCore::stored_manifest(const store::StoredActor& stored) const {
+  const auto text = directory_->content_files().get(stored.manifest, limits::kManifestBytes);
+  if (!text) return fail(text.error());
+  const auto chain = directory_->chain(stored.id);
+  if (!chain) return fail(chain.error());
+  // It filled the manifest's template.
+  const auto initial_state = find_initial_state(**chain);
+  if (!initial_state) return fail(initial_state.error());
+  const std::vector<HandlerSchema> schemas = handlers_.schemas();
+  ParseOptions options;
+  options.source_name = "the manifest of " + stored.name;
+  // Of no consequence: the component is in the directory as well.
+  options.base_directory = directory_->path();
+  options.extra_handlers = schemas;
+  if (*initial_state) options.initial_state = **initial_state;
+  return parse_manifest(as_text(*text), options);
+}
+
+Result<void> RuntimeCore::resume(const store::StoredActor& stored, const Manifest& manifest) {
+  if (stored.damage) {
+    return fail(ErrorCode::kCorrupt, "its chain is damaged, so it does not go on: " + stored.damage->to_string());
+  }
+  const auto chain = directory_->chain(stored.id);
+  if (!chain) return fail(chain.error());
+  auto resumption = find_resumption(**chain);
+  if (!resumption) return fail(std::move(resumption.error()));
+  const auto component = directory_->content_files().get(stored.component, limits::kComponentBytes);
+  if (!component) return fail(Error(component.error()).with_context("its component"));
+  auto blueprint = prepare(manifest, *component);
+  if (!blueprint) return fail(std::move(blueprint.error()));
+  actor::ActorCell::Start start{.id = stored.id,
+                                .parent = stored.parent,
+                                .state = std::move(resumption->state),
+                                .reason = StartReason::kResumed,
+                                .chain = {.hash = stored.head, .next_sequence = stored.next_sequence},
+                                .is_initialized = resumption->is_initialized};
+  std::promise<Result<ActorId>> promise;
+  auto future = promise.get_future();
+  const bool register_name = !router_.core().directory().find_name(stored.name);
+  start_actor(*blueprint, std::move(start), std::nullopt, register_name,
+              [&](Result<ActorId> id) { promise.set_value(std::move(id)); });
+  auto started = future.get();
+  if (!started) return fail(std::move(started.error()));
+  return {};
 }
 
 void RuntimeCore::actor_started(const ActorId& id) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "actor/gate.h"
@@ -19,6 +20,7 @@
 #include "engine/linked_component.h"
 #include "runtime/shard_runtime.h"
 #include "sched/shard_set.h"
+#include "store/data_directory.h"
 #include "theater/runtime.h"
 
 namespace theater::runtime {
@@ -50,6 +52,8 @@ class RuntimeCore {
   Result<Blueprint> prepare(Manifest manifest, ByteView component);
   Result<Bytes> read_component(const Manifest& manifest) const;
   void spawn(const Blueprint& blueprint, SpawnOptions options, ShardRuntime::Started done);
+  std::vector<ResumedActor> resume();
+  void end_all();
 
   /// Runs `task` on the actor's shard and waits for it. kNotFound when the actor was never here or is forgotten.
   template <class Task>
@@ -68,6 +72,25 @@ class RuntimeCore {
   /// It could not even begin.
   void actor_gone(const ActorId& id);
 
+  /// What is kept of an actor's chain, in memory and in the data directory, from the link that holds `from_sequence`
+  /// on; also of one that is not of this runtime but in the directory.
+  struct KeptChain {
+    ChainSnapshot snapshot;
+    /// Of the manifest that the actor ran with last; empty when it is not kept.
+    std::string manifest;
+  };
+  Result<KeptChain> chain(const ActorId& id, std::uint64_t from_sequence) const;
+  /// The end of the chain that is in memory.
+  Result<ShardRuntime::KeptChain> chain_in_memory(const ActorId& id, std::uint64_t from_sequence) const;
+  /// The actor's chain in the data directory, with all that was recorded until now; none without one, or when its chain
+  /// stays in memory.
+  Result<std::unique_ptr<ChainSource>> stored_chain(const ActorId& id) const;
+
+  /// Tells what memory holds from this event on, and from then on what comes; none when memory does not reach back so
+  /// far.
+  Result<std::shared_ptr<void>> subscribe_from(const ActorId& id, std::uint64_t from_sequence,
+                                               const Runtime::EventCallback& heard);
+
   Subscriptions& subscriptions() { return subscriptions_; }
   MessageRouter& router() { return router_; }
   const HandlerRegistry& handlers() const { return handlers_; }
@@ -77,6 +100,9 @@ class RuntimeCore {
   const engine::Engine& engine() const { return *engine_; }
   void log(std::string_view line) const {
     if (options_.log) options_.log(line);
+  }
+  void warn(std::string_view line) const {
+    if (options_.warn) options_.warn(line);
   }
 
  private:
@@ -91,6 +117,13 @@ class RuntimeCore {
   };
 
   Result<std::shared_ptr<const engine::LinkedComponent>> link(ByteView component);
+  Result<void> open_directory();
+  /// Makes the actor that `start` describes, under its id.
+  void start_actor(const Blueprint& blueprint, actor::ActorCell::Start start, const std::optional<ActorId>& near,
+                   bool register_name, ShardRuntime::Started done);
+  Result<Manifest> stored_manifest(const store::StoredActor& stored) const;
+  Result<void> resume(const store::StoredActor& stored, const Manifest& manifest);
+  Result<void> keep_content(const Manifest& manifest, ByteView component);
   void post(std::uint32_t shard, std::function<void(ShardRuntime&)> task) const;
 
   // First, so that they go last: a handler's own threads may still hold addresses.
@@ -103,6 +136,7 @@ class RuntimeCore {
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<engine::CodeCache> code_cache_;
   Subscriptions subscriptions_;
+  std::unique_ptr<store::DataDirectory> directory_;
   std::unique_ptr<sched::ThreadShardSet> shards_;
   std::vector<std::unique_ptr<ShardRuntime>> shard_runtimes_;
   std::unique_ptr<EpochTicker> ticker_;
@@ -117,6 +151,10 @@ class RuntimeCore {
   };
   /// Components in use, so that a second manifest or a second spawn shares the compiled code.
   std::unordered_map<Digest, std::weak_ptr<const engine::LinkedComponent>, DigestHash> components_;
+
+  /// Content that is in the directory for sure.
+  std::mutex content_mutex_;
+  std::unordered_set<Digest, DigestHash> kept_content_;
 
   mutable std::mutex actors_mutex_;
   mutable std::condition_variable actors_changed_;

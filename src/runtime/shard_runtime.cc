@@ -73,23 +73,75 @@ class LinkPayloads final : public ChainReader::Payloads {
 
 }  // namespace
 
+namespace {
+
+std::unique_ptr<store::SegmentLog> make_log(store::DataDirectory* directory, const sched::Shard& shard,
+                                            const RuntimeOptions& options) {
+  if (directory == nullptr) return nullptr;
+  return std::make_unique<store::SegmentLog>(*directory, shard.clock(),
+                                             store::SegmentLog::Options{.shard = shard.index(),
+                                                                        .link_bytes = options.chain_memory_bytes,
+                                                                        .payload_bytes = options.payload_memory_bytes});
+}
+
+std::unique_ptr<MemoryLog> make_memory(const store::DataDirectory* directory, const RuntimeOptions& options) {
+  if (directory != nullptr || !options.record) return nullptr;
+  return std::make_unique<MemoryLog>(options.chain_memory_bytes, options.payload_memory_bytes);
+}
+
+EventSink& one_of(store::SegmentLog* segments, MemoryLog* memory, NullSink& none) {
+  if (segments != nullptr) return *segments;
+  if (memory != nullptr) return *memory;
+  return none;
+}
+
+}  // namespace
+
 ShardRuntime::ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options,
-                           actor::GateTable& gates, actor::WaitGraph& waits)
+                           store::DataDirectory* directory, actor::GateTable& gates, actor::WaitGraph& waits)
     : core_(core),
       options_(options),
-      log_(options.record ? std::make_unique<MemoryLog>(options.chain_memory_bytes, options.payload_memory_bytes)
-                          : nullptr),
-      services_(shard, log_ ? static_cast<EventSink&>(*log_) : no_log_,
+      memory_(make_memory(directory, options)),
+      segments_(make_log(directory, shard, options)),
+      services_(shard, one_of(segments_.get(), memory_.get(), no_log_),
                 options.record ? Recording::kOn : Recording::kOff, std::make_unique<SecureRandom>(), gates, waits,
                 *this) {
-  services_.memory_log = log_.get();
+  services_.memory_log = memory_.get();
+  if (!segments_) return;
+  services_.memory_log = &segments_->memory();
+  services_.sink_condition = &segments_->condition();
+  services_.directory = directory;
+  segments_->on_progress([this] { log_progress_.post(); });
+}
+
+void ShardRuntime::LogProgress::post() {
+  if (!is_posted_.exchange(true)) runtime_.shard().post(*this);
+}
+
+void ShardRuntime::LogProgress::deliver() {
+  // First, so that what comes meanwhile is told once more.
+  is_posted_ = false;
+  runtime_.log_progressed();
+}
+
+void ShardRuntime::log_progressed() {
+  if (segments_->condition().has_failed() && !std::exchange(failure_told_, true)) {
+    core_.warn(segments_->status().error().to_string() + "; no actor whose chain is kept takes further turns");
+  }
+  services_.sink_progressed();
+}
+
+Result<void> ShardRuntime::write_chains() { return segments_ ? segments_->write_all() : Result<void>(); }
+
+void ShardRuntime::close_log() {
+  if (segments_) segments_->stop();
 }
 
 ShardRuntime::~ShardRuntime() = default;
 
 Result<std::unique_ptr<ChainFileWriter>> ShardRuntime::open_chain_file(const actor::ActorSpec& spec,
                                                                        const ActorId& id) const {
-  if (!spec.manifest.save_chain) return nullptr;
+  if (!spec.manifest.save_chain || segments_) return nullptr;
   if (!options_.chains_directory) {
     return fail(ErrorCode::kInvalidArgument,
                 "the manifest says save_chain = true, but this runtime has no folder for chains "
@@ -113,6 +165,8 @@ void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec,
     core_.actor_gone(id);
     started(fail(std::move(error)));
   };
+  const bool is_durable = segments_ && spec->manifest.chain.durability != Durability::kNone;
+  if (is_durable && segments_->condition().has_failed()) return failed(segments_->status().error());
   auto file = open_chain_file(*spec, id);
   if (!file) return failed(std::move(file.error()));
   const ActorLimits& limits = spec->manifest.limits;
@@ -239,7 +293,7 @@ void ShardRuntime::tell_events(const actor::ActorCell& cell, Resident& resident,
 }
 
 Result<ShardRuntime::KeptChain> ShardRuntime::chain(const ActorId& id, std::uint64_t from_sequence) {
-  if (!log_) return fail(ErrorCode::kUnavailable, "this runtime records nothing");
+  if (services_.memory_log == nullptr) return fail(ErrorCode::kUnavailable, "this runtime records nothing");
   KeptChain kept;
   const ChainHead* head = nullptr;
   if (const actor::ActorCell* cell = find(id)) {
@@ -251,7 +305,7 @@ Result<ShardRuntime::KeptChain> ShardRuntime::chain(const ActorId& id, std::uint
   } else {
     return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
   }
-  kept.snapshot = log_->snapshot(id, *head, from_sequence);
+  kept.snapshot = services_.memory_log->snapshot(id, *head, from_sequence);
   if (!kept.snapshot.complete) kept.snapshot.functions = kept.spec->functions;
   return kept;
 }

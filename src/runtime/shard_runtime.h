@@ -14,6 +14,7 @@
 #include "chain/chain_file.h"
 #include "chain/memory_log.h"
 #include "engine/instance.h"
+#include "store/segment_log.h"
 #include "theater/runtime.h"
 
 namespace theater::runtime {
@@ -44,8 +45,9 @@ class Subscriptions {
 /// One shard's actors and their chains. The shard's thread only, but for what says otherwise.
 class ShardRuntime final : public actor::ActorObserver {
  public:
-  ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options, actor::GateTable& gates,
-               actor::WaitGraph& waits);
+  /// `directory`: where chains are written; null: they stay in memory.
+  ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options, store::DataDirectory* directory,
+               actor::GateTable& gates, actor::WaitGraph& waits);
   ~ShardRuntime() override;
 
   using Started = std::function<void(Result<ActorId>)>;
@@ -70,6 +72,12 @@ class ShardRuntime final : public actor::ActorObserver {
   void actor_logged(const actor::ActorCell& cell, std::string_view line) override;
   void link_sealed(const actor::ActorCell& cell, const SealedLink& link) override;
 
+  /// Any thread: what was appended until now can be read from the data directory when this returns. Nothing without
+  /// one.
+  Result<void> write_chains();
+  /// Writes all that is left and closes the chains' files. The shard must stand still.
+  void close_log();
+
   actor::ShardServices& services() { return services_; }
   sched::Shard& shard() { return services_.shard; }
   /// Any thread.
@@ -92,10 +100,26 @@ class ShardRuntime final : public actor::ActorObserver {
   Result<std::unique_ptr<ChainFileWriter>> open_chain_file(const actor::ActorSpec& spec, const ActorId& id) const;
   void tell_events(const actor::ActorCell& cell, Resident& resident, const SealedLink& link);
   void remember(const actor::ActorCell& cell);
+  void log_progressed();
+
+  /// Tells the shard that its log got on.
+  class LogProgress final : public sched::Delivery {
+   public:
+    explicit LogProgress(ShardRuntime& runtime) : runtime_(runtime) {}
+    /// Any thread.
+    void post();
+    void deliver() override;
+
+   private:
+    ShardRuntime& runtime_;
+    std::atomic<bool> is_posted_{false};
+  };
 
   RuntimeCore& core_;
   const RuntimeOptions& options_;
-  std::unique_ptr<MemoryLog> log_;
+  /// One of the two, or none when nothing is recorded.
+  std::unique_ptr<MemoryLog> memory_;
+  std::unique_ptr<store::SegmentLog> segments_;
   NullSink no_log_;
   actor::ShardServices services_;
   std::unordered_map<ActorId, Resident> residents_;
@@ -103,6 +127,8 @@ class ShardRuntime final : public actor::ActorObserver {
   std::vector<ActorId> ended_order_;
   std::size_t ended_front_ = 0;
   bool has_files_ = false;
+  bool failure_told_ = false;
+  LogProgress log_progress_{*this};
   std::atomic<std::uint64_t> events_{0};
 };
 

@@ -144,15 +144,15 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<void> make_directory(const path& directory) override {
-    if (directory.has_parent_path() && directory.parent_path() != directory && ::mkdir(directory.c_str(), 0700) != 0) {
-      if (errno == EEXIST) return is_directory(directory);
-      if (errno != ENOENT) return system_error("make the folder", directory, errno);
-      if (auto made = make_directory(directory.parent_path()); !made) return made;
-      if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
-        return system_error("make the folder", directory, errno);
-      return {};
+    if (::mkdir(directory.c_str(), 0700) == 0) return {};
+    if (errno == EEXIST) return is_directory(directory);
+    const path parent = directory.parent_path();
+    if (errno != ENOENT || parent.empty() || parent == directory) {
+      return system_error("make the folder", directory, errno);
     }
-    return is_directory(directory);
+    if (auto made = make_directory(parent); !made) return made;
+    if (::mkdir(directory.c_str(), 0700) == 0) return {};
+    return errno == EEXIST ? is_directory(directory) : system_error("make the folder", directory, errno);
   }
 
   Result<std::vector<std::string>> list(const path& directory) override {
@@ -216,6 +216,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
  private:
+  /// Follows links: an operator may have put one there.
   static Result<void> is_directory(const path& directory) {
     struct stat status{};
     if (::stat(directory.c_str(), &status) != 0) return system_error("look at", directory, errno);

@@ -36,7 +36,7 @@ void SegmentLog::append(const SealedLink& link, ChainHead& head) {
   const std::uint64_t end = memory_.end_position() + MemoryLog::bytes_to_append(link);
   if (end - taken_seen_ > capacity / 2) [[unlikely]] {
     taken_seen_ = taken_.load(std::memory_order_acquire);
-    if (end - taken_seen_ > capacity / 2) is_full_.store(true, std::memory_order_relaxed);
+    if (end - taken_seen_ > capacity / 2) become_full();
     if (end - taken_seen_ > capacity) wait_for_room();
   }
   memory_.append(link, head);
@@ -54,10 +54,17 @@ void SegmentLog::append(const SealedLink& link, ChainHead& head) {
   if (!link.payloads.empty()) bound_payloads();
 }
 
+void SegmentLog::become_full() {
+  if (condition_.is_full()) return;
+  condition_.bits.fetch_or(SinkCondition::kFull);
+  // It may have written everything meanwhile and be about to sleep.
+  wake();
+}
+
 void SegmentLog::bound_payloads() {
   const std::uint64_t queued_bytes = queued_payload_bytes_.load();
   if (queued_bytes <= options_.payload_bytes / 2) return;
-  is_full_.store(true);
+  become_full();
   if (queued_bytes <= options_.payload_bytes || !options_.own_thread) return;
   std::unique_lock lock(mutex_);
   wake_requested_ = true;
@@ -67,7 +74,7 @@ void SegmentLog::bound_payloads() {
 
 /// The memory is full of what was not written: one activation alone has filled it.
 void SegmentLog::wait_for_room() {
-  THEATER_CHECK(options_.own_thread || has_failed_);
+  THEATER_CHECK(options_.own_thread || condition_.has_failed());
   const std::uint64_t wanted = memory_.end_position() - memory_.capacity_bytes() / 2;
   std::unique_lock lock(mutex_);
   wake_requested_ = true;
@@ -84,7 +91,7 @@ void SegmentLog::hasten(std::uint64_t position) {
 // Any thread ----------------------------------------------------------------------------------------------------------
 
 Result<void> SegmentLog::status() const {
-  if (!has_failed_) return {};
+  if (!condition_.has_failed()) return {};
   const std::lock_guard lock(mutex_);
   return fail(*error_);
 }
@@ -100,14 +107,14 @@ Result<void> SegmentLog::wait_for(const std::atomic<std::uint64_t>& reached, boo
   const std::uint64_t position = published_.load(std::memory_order_acquire);
   if (hasten) hastened_.store(position - 1);
   if (!options_.own_thread) {
-    while (reached.load() < position && !has_failed_) work();
+    while (reached.load() < position && !condition_.has_failed()) work();
     return status();
   }
   std::unique_lock lock(mutex_);
   is_asleep_.store(false, std::memory_order_relaxed);
   wake_requested_ = true;
   wakeup_.notify_one();
-  progressed_.wait(lock, [&] { return reached.load() >= position || has_failed_; });
+  progressed_.wait(lock, [&] { return reached.load() >= position || condition_.has_failed(); });
   lock.unlock();
   return status();
 }
@@ -126,7 +133,7 @@ void SegmentLog::stop() {
   while (write_some()) {
   }
   sync_if_due(/*now=*/true);
-  if (!segment_ || has_failed_) return;
+  if (!segment_ || condition_.has_failed()) return;
   if (auto closed = directory_.close_segment(std::move(segment_)); !closed) fail_for_good(std::move(closed.error()));
 }
 
@@ -135,6 +142,7 @@ void SegmentLog::stop() {
 void SegmentLog::work() {
   THEATER_CHECK(!options_.own_thread);
   const bool wrote = write_some();
+  tell_room();
   sync_if_due(/*now=*/!wrote);
 }
 
@@ -143,6 +151,7 @@ void SegmentLog::run() {
   using std::chrono::milliseconds;
   while (true) {
     const bool wrote = write_some();
+    tell_room();
     sync_if_due(/*now=*/false);
     const std::uint64_t waiting_bytes = published_.load(std::memory_order_acquire) - taken_.load();
     std::unique_lock lock(mutex_);
@@ -161,7 +170,7 @@ void SegmentLog::run() {
     if (nothing_new()) wakeup_.wait_for(lock, milliseconds(is_synced ? 5 : 1), woken);
     if (is_synced && nothing_new() && !woken()) {
       lock.unlock();
-      if (!is_marked_ && !has_failed_) {
+      if (!is_marked_ && !condition_.has_failed()) {
         is_marked_ = true;
         if (auto marked = segment_->write_mark(); !marked) fail_for_good(std::move(marked.error()));
       }
@@ -178,7 +187,7 @@ bool SegmentLog::write_some() {
   std::uint64_t position = taken_.load(std::memory_order_relaxed);
   if (position == end) return false;
   // In a failed log all of it goes nowhere.
-  bool is_good = !has_failed_;
+  bool is_good = !condition_.has_failed();
   bool has_links = false;
   while (position < end) {
     if (is_good && segment_ && segment_->pending_bytes() >= limits::kGroupBytes) break;
@@ -194,7 +203,7 @@ bool SegmentLog::write_some() {
     if (unsynced_since_ns_ == 0) unsynced_since_ns_ = std::max<std::uint64_t>(1, clock_.monotonic_ns());
     is_marked_ = false;
   }
-  if (has_failed_) {
+  if (condition_.has_failed()) {
     const std::lock_guard lock(payloads_mutex_);
     payloads_.clear();
     queued_payload_bytes_ = 0;
@@ -205,19 +214,20 @@ bool SegmentLog::write_some() {
     written_.store(position, std::memory_order_release);
     progressed_.notify_all();
   }
-  if (!has_failed_ && unsynced_since_ns_ == 0) acknowledged_.store(position, std::memory_order_release);
-  if (is_full_.load(std::memory_order_relaxed)) {
-    const bool has_room = published_.load() - position < memory_.capacity_bytes() / 4 &&
-                          queued_payload_bytes_.load() <= options_.payload_bytes / 4;
-    if (has_room) {
-      is_full_.store(false);
-      if (progress_) progress_();
-    }
-  }
-  if (!has_failed_) {
+  if (!condition_.has_failed() && unsynced_since_ns_ == 0) acknowledged_.store(position, std::memory_order_release);
+  if (!condition_.has_failed()) {
     if (auto begun = next_segment_if_full(); !begun) fail_for_good(std::move(begun.error()));
   }
   return true;
+}
+
+void SegmentLog::tell_room() {
+  if (!condition_.is_full()) return;
+  const bool has_room = published_.load() - taken_.load() < memory_.capacity_bytes() / 4 &&
+                        queued_payload_bytes_.load() <= options_.payload_bytes / 4;
+  if (!has_room) return;
+  condition_.bits.fetch_and(static_cast<std::uint8_t>(~SinkCondition::kFull));
+  if (progress_) progress_();
 }
 
 /// False when the segment's file could not be made.
@@ -273,7 +283,7 @@ void SegmentLog::acknowledge_written() {
 
 void SegmentLog::sync_if_due(bool now) {
   const std::uint64_t hastened = hastened_.load(std::memory_order_relaxed);
-  if (unsynced_since_ns_ != 0 && !has_failed_) {
+  if (unsynced_since_ns_ != 0 && !condition_.has_failed()) {
     const std::uint64_t age_ns = clock_.monotonic_ns() - unsynced_since_ns_;
     if (now || hastened >= acknowledged_.load(std::memory_order_relaxed) ||
         age_ns >= options_.sync_delay_ms * kNsPerMs) {
@@ -296,7 +306,7 @@ void SegmentLog::fail_for_good(Error error) {
     const std::lock_guard lock(mutex_);
     if (error_) return;
     error_ = std::move(error).with_context("events can no longer be kept in " + directory_.path().string());
-    has_failed_ = true;
+    condition_.bits.fetch_or(SinkCondition::kFailed);
     progressed_.notify_all();
   }
   if (progress_) progress_();

@@ -45,7 +45,7 @@ class SegmentLog final : public EventSink {
 
   // The shard's thread.
 
-  /// Waits for the disk where more than the memory's size is not written yet; is_full() is true long before.
+  /// Waits for the disk where more than the memory's size is not written yet; condition() says so long before.
   void append(const SealedLink& link, ChainHead& head) override;
   /// Any thread.
   std::uint64_t acknowledged_position() const override { return acknowledged_.load(std::memory_order_acquire) - 1; }
@@ -53,10 +53,8 @@ class SegmentLog final : public EventSink {
   Result<void> status() const override;
   void hasten(std::uint64_t position) override;
 
-  /// Half of the memory is not written yet: the shard should start no activation until this is false again. Any thread.
-  const std::atomic<bool>& is_full() const { return is_full_; }
-  /// Any thread.
-  const std::atomic<bool>& has_failed() const { return has_failed_; }
+  /// Full: half of the memory is not written yet. Any thread.
+  const SinkCondition& condition() const { return condition_; }
   /// The latest links and large values.
   const MemoryLog& memory() const { return memory_; }
 
@@ -90,6 +88,8 @@ class SegmentLog final : public EventSink {
   Result<void> next_segment_if_full();
   void wait_for_room();
   void bound_payloads();
+  void become_full();
+  void tell_room();
   void acknowledge_written();
   void fail_for_good(Error error);
   void wake();
@@ -111,8 +111,7 @@ class SegmentLog final : public EventSink {
   alignas(64) std::atomic<std::uint64_t> taken_;
   std::atomic<std::uint64_t> written_;
   std::atomic<std::uint64_t> acknowledged_;
-  std::atomic<bool> has_failed_{false};
-  std::atomic<bool> is_full_{false};
+  SinkCondition condition_;
   /// It sleeps, and an append must wake it.
   std::atomic<bool> is_asleep_{false};
   std::atomic<std::uint64_t> hastened_{0};

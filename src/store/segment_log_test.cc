@@ -154,14 +154,14 @@ TEST_F(Log, when_half_of_its_memory_is_not_written_it_says_so_until_it_is) {
   auto log = this->log(*directory);
   const std::size_t capacity = log->memory().capacity_bytes();
   std::size_t appended = 0;
-  while (!log->is_full()) {
+  while (!log->condition().is_full()) {
     actors_.record(*log, 0, 900);
     ASSERT_LT(appended += 900, capacity);
   }
   EXPECT_GT(appended, capacity / 4);
   int told = 0;
   log->on_progress([&] { ++told; });
-  while (log->is_full()) log->work();
+  while (log->condition().is_full()) log->work();
   EXPECT_EQ(told, 1);
   log.reset();
   EXPECT_EQ(verify_chain(*directory, SampleActors::id(0)).head_hash, actors_.head(0).hash) << "nothing was lost";
@@ -173,9 +173,9 @@ TEST_F(Log, large_values_that_wait_are_bounded_too) {
   options.payload_bytes = 1u << 20;
   auto log = this->log(*directory, options);
   int links = 0;
-  for (; !log->is_full(); ++links) actors_.record(*log, 0, 100'000);
+  for (; !log->condition().is_full(); ++links) actors_.record(*log, 0, 100'000);
   EXPECT_LE(links, 8);
-  while (log->is_full()) log->work();
+  while (log->condition().is_full()) log->work();
   log.reset();
   EXPECT_EQ(verify_chain(*directory, SampleActors::id(0)).payloads_missing, 0u);
 }
@@ -198,6 +198,23 @@ TEST_F(Log, its_own_thread_keeps_up_with_the_shards) {
     EXPECT_TRUE(report.ok()) << report.fault->what;
     EXPECT_EQ(report.head_hash, actors_.head(actor).hash);
   }
+}
+
+TEST_F(Log, a_log_that_was_full_always_says_when_it_is_no_longer) {
+  auto directory = open(disk_);
+  const SystemClock clock;
+  SegmentLog::Options options;
+  options.link_bytes = 1;
+  options.pace_us = 1;
+  SegmentLog log(*directory, clock, options);
+  std::atomic<int> told = 0;
+  log.on_progress([&] { ++told; });
+  for (int round = 1; round <= 30; ++round) {
+    while (!log.condition().is_full()) actors_.record(log, 0, 900);
+    // Hangs if the one that set it and the one that clears it missed each other.
+    while (log.condition().is_full()) std::this_thread::yield();
+  }
+  EXPECT_GE(told, 29);
 }
 
 TEST_F(Log, its_own_thread_syncs_what_nobody_waits_for_and_wakes_for_what_comes_after_a_rest) {
@@ -319,7 +336,7 @@ TEST_F(Log, after_a_failed_sync_it_acknowledges_nothing_more_and_says_why) {
   actors_.record(*log, 0);
   EXPECT_FALSE(log->sync_all());
   EXPECT_EQ(told, 1);
-  EXPECT_TRUE(log->has_failed());
+  EXPECT_TRUE(log->condition().has_failed());
   for (int i = 0; i < 10'000; ++i) {
     actors_.record(*log, 0, 500);
     log->work();

@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-/// Parameter 0: real threads; n: a simulation with seed n.
+/// Parameter 0: real threads; n: a simulation with seed n; 100 and more: see ActorWorld::kSlowDisk.
 class Messaging : public ::testing::TestWithParam<int> {
  protected:
   void TearDown() override {
@@ -54,6 +54,8 @@ class Messaging : public ::testing::TestWithParam<int> {
 };
 
 INSTANTIATE_TEST_SUITE_P(ThreadsAndSeeds, Messaging, ::testing::Range(0, 25));
+/// The same when nothing is seen before it is safe on a disk.
+INSTANTIATE_TEST_SUITE_P(SlowDisk, Messaging, ::testing::Range(100, 112));
 
 // Sending -------------------------------------------------------------------------------------------------------------
 
@@ -461,6 +463,7 @@ class Channels : public Messaging {
 };
 
 INSTANTIATE_TEST_SUITE_P(ThreadsAndSeeds, Channels, ::testing::Range(0, 25));
+INSTANTIATE_TEST_SUITE_P(SlowDisk, Channels, ::testing::Range(100, 112));
 
 TEST_P(Channels, carry_messages_both_ways_in_order_after_the_first_message) {
   world.spawn("server", acceptor("welcome"));

@@ -50,11 +50,17 @@ class ActorWorld::Observer final : public actor::ActorObserver {
 /// One shard's belongings.
 struct ActorWorld::Place {
   Place(sched::Shard& shard, std::unique_ptr<RandomSource> random, actor::GateTable& gates, actor::WaitGraph& waits,
-        actor::ActorObserver& observer)
-      : services(shard, log, Recording::kOn, std::move(random), gates, waits, observer) {
+        actor::ActorObserver& observer, SafeChains& safe, bool has_disk)
+      : disk(log, shard, safe),
+        services(shard, has_disk ? static_cast<EventSink&>(disk) : log, Recording::kOn, std::move(random), gates, waits,
+                 observer) {
     services.memory_log = &log;
+    if (!has_disk) return;
+    services.sink_condition = &disk.condition();
+    disk.on_progress([this] { services.sink_progressed(); });
   }
   MemoryLog log;
+  SlowDisk disk;
   actor::ShardServices services;
 };
 
@@ -80,6 +86,7 @@ constexpr std::array<std::string_view, kImports> kImportNames = {
 std::shared_ptr<const actor::ActorSpec> make_spec(const HandlerRegistry& handlers, const std::string& name,
                                                   const ActorWorld::Options& options) {
   auto spec = std::make_shared<actor::ActorSpec>();
+  spec->manifest.chain.durability = Durability::kSync;
   spec->manifest.name = name;
   spec->manifest.limits = options.limits;
   spec->manifest.permission_policy = options.permissions;
@@ -111,7 +118,9 @@ constexpr std::chrono::seconds kPatience{60};
 
 }  // namespace
 
-ActorWorld::ActorWorld(std::uint64_t seed, std::uint32_t shards) : handlers_(builtin_handlers(router_)) {
+ActorWorld::ActorWorld(std::uint64_t seed, std::uint32_t shards)
+    : handlers_(builtin_handlers(router_)), has_disks_(seed >= kSlowDisk) {
+  if (has_disks_) seed -= kSlowDisk;
   if (seed == 0) {
     threads_ = std::make_unique<sched::ThreadShardSet>(sched::ThreadShardSet::Options{.shards = shards}, system_clock_);
     shards_ = threads_.get();
@@ -122,7 +131,7 @@ ActorWorld::ActorWorld(std::uint64_t seed, std::uint32_t shards) : handlers_(bui
   observer_ = std::make_unique<Observer>();
   for (std::uint32_t i = 0; i < shards; ++i) {
     places_.push_back(std::make_unique<Place>(shards_->shard(i), std::make_unique<SeededRandom>(seed * 100 + i), gates_,
-                                              waits_, *observer_));
+                                              waits_, *observer_, safe_, has_disks_));
     router_.core().attach(places_.back()->services);
   }
   if (threads_) threads_->start();
@@ -141,6 +150,10 @@ void ActorWorld::on_shard(std::uint32_t shard, std::function<void()> task) {
     done = true;
   }));
   run_until([&] { return done.load(); });
+}
+
+void ActorWorld::on_disk(std::uint32_t shard, const std::function<void(SlowDisk&)>& use) {
+  on_shard(shard, [&] { use(places_[shard]->disk); });
 }
 
 ActorId ActorWorld::spawn(const std::string& name, Script script, const Options& options) {

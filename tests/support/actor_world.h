@@ -11,6 +11,7 @@
 #include "chain/memory_log.h"
 #include "sched/shard_set.h"
 #include "script_guest.h"
+#include "slow_disk.h"
 #include "theater/handlers.h"
 #include "theater/router.h"
 
@@ -20,7 +21,9 @@ namespace theater::testing {
 /// seed draws the order of everything.
 class ActorWorld {
  public:
-  /// Seed 0: real threads.
+  /// Seed 0: real threads. From kSlowDisk on: the same with seed - kSlowDisk, and what actors do is seen only when it
+  /// is safe on a disk that takes its time.
+  static constexpr std::uint64_t kSlowDisk = 100;
   explicit ActorWorld(std::uint64_t seed, std::uint32_t shards = 2);
   ~ActorWorld();
 
@@ -46,6 +49,9 @@ class ActorWorld {
   void settle();
   /// Stops all actors and waits for it.
   void stop_all();
+
+  /// The shard's disk; only from kSlowDisk on. Calls `use` on the shard.
+  void on_disk(std::uint32_t shard, const std::function<void(SlowDisk&)>& use);
 
   bool simulated() const { return simulation_ != nullptr; }
   sched::SimulatedClock& simulated_clock() { return simulated_clock_; }
@@ -75,6 +81,8 @@ class ActorWorld {
   HandlerRegistry handlers_;
   actor::GateTable gates_;
   actor::WaitGraph waits_{gates_};
+  SafeChains safe_;
+  bool has_disks_ = false;
   std::unique_ptr<Observer> observer_;
   std::vector<std::unique_ptr<Place>> places_;
   std::uint32_t next_shard_ = 0;

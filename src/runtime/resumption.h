@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "chain/chain_source.h"
+#include "theater/bytes.h"
+#include "theater/error.h"
+
+namespace theater::runtime {
+
+/// What an actor needs to go on where its recorded chain ends.
+struct Resumption {
+  /// As it was after the last turn that was recorded as returned.
+  std::optional<Bytes> state;
+  /// init has returned: it is not called again.
+  bool is_initialized = false;
+};
+
+/// Reads it from the chain. kNotFound when the content of the last state is not kept.
+Result<Resumption> find_resumption(const ChainSource& chain);
+
+/// The state that the actor was spawned with, which fills its manifest's template; none when there was none, or it is
+/// not kept any more.
+Result<std::optional<Bytes>> find_initial_state(const ChainSource& chain);
+
+}  // namespace theater::runtime

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+#include "chain/chain_snapshot.h"
+#include "chain/chain_source.h"
+
+namespace theater::store {
+
+/// Puts before a snapshot of the end of a chain what `source`, where the same chain is kept, has from the link that
+/// holds `from_sequence` on; with the large values that the snapshot does not have.
+Result<void> prepend(ChainSnapshot& snapshot, const ChainSource& source, std::uint64_t from_sequence);
+
+}  // namespace theater::store

@@ -1,0 +1,324 @@
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "chain/verify.h"
+#include "runtime_fixture.h"
+#include "store/data_directory.h"
+
+namespace theater::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr const char* kResume = "resume = true\n";
+
+/// Runtimes, one after the other, on one data directory.
+class Durable : public RuntimeTest {
+ protected:
+  void SetUp() override {
+    std::string name = ::testing::TempDir() + "/theater_data_XXXXXX";
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder = name;
+    open();
+  }
+  void TearDown() override {
+    RuntimeTest::TearDown();
+    runtime.reset();
+    std::filesystem::remove_all(folder);
+  }
+
+  void open(RuntimeOptions options = {}) {
+    options.data_directory = folder / "data";
+    options.warn = [this](std::string_view line) {
+      const std::lock_guard lock(mutex);
+      warnings.emplace_back(line);
+    };
+    start(std::move(options));
+  }
+  /// Ends the runtime as a whole and begins another.
+  void open_again(RuntimeOptions options = {}) {
+    runtime.reset();
+    open(std::move(options));
+  }
+  /// Keys of the top level go before, tables behind.
+  Result<ActorId> spawn_with(const std::string& name, const std::string& component, const std::string& keys,
+                             const std::string& tables = "") {
+    auto manifest = parse(keys + manifest_text(name, component, tables));
+    if (!manifest) return fail(std::move(manifest.error()));
+    auto blueprint = runtime->prepare(std::move(*manifest));
+    if (!blueprint) return fail(std::move(blueprint.error()));
+    SpawnOptions options;
+    options.register_name = true;
+    return runtime->spawn(*blueprint, std::move(options));
+  }
+  std::unique_ptr<store::DataDirectory> look() const {
+    auto directory = store::DataDirectory::open(folder / "data", store::DataDirectory::Access::kRead);
+    EXPECT_TRUE(directory) << directory.error().to_string();
+    return std::move(*directory);
+  }
+  VerifyReport verify_stored(const ActorId& id) const {
+    const auto directory = look();
+    ChainVerifier verifier;
+    const auto chain = directory->chain(id);
+    if (!chain) return verifier.finish(chain.error().to_string());
+    const auto links = (*chain)->links(0);
+    while (true) {
+      const auto link = (*links)->next();
+      if (!link) return verifier.finish(link.error().to_string());
+      if (!*link || !verifier.link((*link)->bytes, &(*link)->hash)) return verifier.finish();
+    }
+  }
+
+  std::filesystem::path folder;
+  std::vector<std::string> warnings;
+};
+
+TEST_F(Durable, a_chain_is_there_when_the_runtime_is_gone) {
+  const ActorId id = spawn("counter", "counter");
+  send(id, "5");
+  EXPECT_EQ(ask_text(id, "?"), "5");
+  runtime.reset();
+  const VerifyReport report = verify_stored(id);
+  EXPECT_TRUE(report.ok()) << report.fault->what;
+  EXPECT_EQ(report.events, 9u);
+  const auto directory = look();
+  const auto stored = directory->actor(id);
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->name, "counter");
+  EXPECT_EQ(stored->stopped, StopReason::kRuntimeEnded);
+  const auto chain = directory->chain(id);
+  EXPECT_TRUE((*chain)->component(stored->component)) << "the component is kept with it";
+  EXPECT_THAT((*chain)->manifest(stored->manifest).value_or(""), HasSubstr("counter.wasm"));
+}
+
+TEST_F(Durable, chains_of_an_earlier_run_are_read_through_the_runtime) {
+  const ActorId id = spawn("counter", "counter");
+  send(id, "5");
+  EXPECT_EQ(ask_text(id, "?"), "5");
+  const auto before = runtime->events(id);
+  open_again();
+  const auto events = runtime->events(id);
+  ASSERT_TRUE(events) << events.error().to_string();
+  ASSERT_EQ(events->size(), before->size() + 1);
+  EXPECT_TRUE(std::equal(before->begin(), before->end(), events->begin()));
+  EXPECT_TRUE(runtime->save_chain(id, folder / "saved.chain"));
+  EXPECT_TRUE(verify_chain_file((folder / "saved.chain").string())->ok());
+}
+
+TEST_F(Durable, a_second_runtime_on_the_directory_is_refused) {
+  MessageRouter other;
+  RuntimeOptions options;
+  options.shards = 1;
+  options.data_directory = folder / "data";
+  const auto second = Runtime::start(std::move(options), builtin_handlers(other), other);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(second.error().to_string(), HasSubstr("process " + std::to_string(getpid())));
+}
+
+TEST_F(Durable, an_actor_whose_chain_is_not_to_be_saved_stays_in_memory) {
+  const auto kept = spawn_with("kept", "counter", "");
+  const auto memory = spawn_with("memory", "counter", "save_chain = false\n");
+  ASSERT_TRUE(kept && memory);
+  send(*memory, "5");
+  EXPECT_EQ(ask_text(*memory, "?"), "5");
+  EXPECT_THAT(*runtime->events(*memory), SizeIs(8));
+  runtime.reset();
+  const auto directory = look();
+  EXPECT_THAT(*directory->actors(), SizeIs(1));
+  EXPECT_TRUE(directory->actor(*kept));
+}
+
+TEST_F(Durable, what_memory_gave_up_is_read_from_the_disk) {
+  RuntimeOptions options;
+  options.chain_memory_bytes = 1;
+  open_again(options);
+  const ActorId id = spawn("echo", "guests/echo");
+  const ActorId other = spawn("other", "guests/echo");
+  const std::string text(900, 'x');
+  for (int i = 0; i < 2'000; ++i) {
+    ASSERT_EQ(ask_text(id, text + std::to_string(i)), text + std::to_string(i));
+    if (i % 3 == 0) send(other, text);
+  }
+  const auto report = runtime->verify(id);
+  ASSERT_TRUE(report) << report.error().to_string();
+  EXPECT_FALSE(report->fault) << report->fault->second;
+  EXPECT_TRUE(report->complete);
+  EXPECT_EQ(report->events, 4'003u);
+  const auto events = runtime->events(id);
+  ASSERT_TRUE(events);
+  ASSERT_THAT(*events, SizeIs(4'003));
+  EXPECT_EQ(as_text(ByteView(events->at(3).params.head).last(901)), text + "0");
+  EXPECT_THAT(*runtime->events(id, 3'000), SizeIs(1'003));
+  EXPECT_EQ(runtime->events(id, 3'000)->front(), events->at(3'000));
+}
+
+// Resuming ------------------------------------------------------------------------------------------------------------
+
+TEST_F(Durable, an_actor_that_resumes_goes_on_with_its_state_its_id_and_its_chain) {
+  const auto id = spawn_with("counter", "counter", kResume);
+  ASSERT_TRUE(id) << id.error().to_string();
+  send(*id, "5");
+  EXPECT_EQ(ask_text(*id, "?"), "5");
+  for (int sum = 5; sum < 8; ++sum) {
+    open_again();
+    const auto resumed = runtime->resume();
+    ASSERT_THAT(resumed, SizeIs(1));
+    EXPECT_FALSE(resumed[0].error) << resumed[0].error->to_string();
+    EXPECT_EQ(resumed[0].id, *id);
+    EXPECT_EQ(*router.find("counter"), *id);
+    EXPECT_EQ(ask_text(*id, "?"), std::to_string(sum));
+    send(*id, "1");
+    EXPECT_EQ(ask_text(*id, "?"), std::to_string(sum + 1));
+  }
+  const auto report = runtime->verify(*id);
+  EXPECT_FALSE(report->fault) << report->fault->second;
+  EXPECT_TRUE(report->complete);
+  const auto events = runtime->events(*id);
+  EXPECT_EQ(std::ranges::count_if(*events, [](const Event& e) { return e.start == StartReason::kResumed; }), 3);
+  EXPECT_EQ(std::ranges::count_if(*events, [](const Event& e) { return e.function.ends_with(".init"); }), 2)
+      << "init was called once, and returned";
+}
+
+TEST_F(Durable, a_large_state_is_resumed_too) {
+  const auto id = spawn_with("echo", "guests/echo", kResume);
+  ASSERT_TRUE(id);
+  const std::string large(70'000, 'y');
+  send(*id, "small");
+  send(*id, large);
+  EXPECT_EQ(ask_text(*id, "state"), large);
+  open_again();
+  ASSERT_THAT(runtime->resume(), SizeIs(1));
+  EXPECT_EQ(ask_text(*id, "state"), large);
+}
+
+TEST_F(Durable, an_actor_that_ended_or_does_not_ask_for_it_is_not_resumed) {
+  const auto ended_by_itself = spawn_with("a", "guests/echo", kResume);
+  const auto stopped = spawn_with("b", "guests/echo", kResume);
+  const auto plain = spawn_with("c", "guests/echo", "");
+  const auto resumes = spawn_with("d", "guests/echo", kResume);
+  ASSERT_TRUE(ended_by_itself && stopped && plain && resumes);
+  send(*ended_by_itself, "stop");
+  (void)ended(*ended_by_itself);
+  EXPECT_TRUE(runtime->stop(*stopped));
+  open_again();
+  const auto resumed = runtime->resume();
+  ASSERT_THAT(resumed, SizeIs(1));
+  EXPECT_EQ(resumed[0].id, *resumes);
+}
+
+TEST_F(Durable, a_damaged_chain_is_not_resumed_and_the_others_are) {
+  const auto whole = spawn_with("whole", "guests/echo", kResume);
+  const auto damaged = spawn_with("damaged", "guests/echo", kResume);
+  ASSERT_TRUE(whole && damaged);
+  send(*damaged, "a message that is found again");
+  EXPECT_EQ(ask_text(*damaged, "x"), "x");
+  runtime.reset();
+  for (const auto& file : std::filesystem::directory_iterator(folder / "data" / "segments")) {
+    std::fstream stream(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const std::string content((std::istreambuf_iterator<char>(stream)), {});
+    const auto at = content.find("a message that is");
+    if (at == std::string::npos) continue;
+    stream.seekp(static_cast<std::streamoff>(at));
+    stream << "A";
+  }
+  open();
+  const auto resumed = runtime->resume();
+  ASSERT_THAT(resumed, SizeIs(2));
+  for (const ResumedActor& actor : resumed) {
+    EXPECT_EQ(actor.error.has_value(), actor.id == *damaged);
+    const std::string error = actor.error ? actor.error->to_string() : "event 3";
+    EXPECT_THAT(error, HasSubstr("event 3"));
+  }
+  EXPECT_THAT(warnings, SizeIs(1));
+  EXPECT_THAT(warnings.at(0), HasSubstr(to_string(*damaged)));
+  EXPECT_EQ(ask_text(*whole, "x"), "x");
+}
+
+// When the disk fails -------------------------------------------------------------------------------------------------
+
+TEST_F(Durable, when_the_disk_is_full_turns_are_refused_and_reading_and_stopping_still_work) {
+  RuntimeOptions options;
+  options.shards = 1;
+  open_again(options);
+  const auto id = spawn_with("echo", "guests/echo", "", "[chain]\ndurability = \"sync\"\n");
+  ASSERT_TRUE(id);
+  EXPECT_EQ(ask_text(*id, "before"), "before");
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit before = limit;
+  signal(SIGXFSZ, SIG_IGN);
+  limit.rlim_cur = 1;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const std::string answer = ask_text(*id, "lost");
+  const std::string next = ask_text(*id, "lost too");
+  EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_THAT(answer, HasSubstr("not recorded"));
+  EXPECT_THAT(next, HasSubstr("not recorded"));
+  EXPECT_THAT(warnings, SizeIs(1));
+  EXPECT_THAT(warnings.at(0), HasSubstr("can no longer be kept"));
+  EXPECT_FALSE(spawn_with("late", "guests/echo", ""));
+  EXPECT_TRUE(spawn_with("memory", "guests/echo", "save_chain = false\n")) << "what is not kept does not mind";
+  EXPECT_TRUE(runtime->events(*id));
+  EXPECT_TRUE(runtime->stop(*id));
+  open_again();
+  const auto events = runtime->events(*id);
+  ASSERT_TRUE(events) << events.error().to_string();
+  EXPECT_EQ(events->size(), 5u) << "what was acknowledged before";
+}
+
+// Following -----------------------------------------------------------------------------------------------------------
+
+TEST_F(Durable, events_are_followed_from_any_sequence_without_a_gap) {
+  RuntimeOptions options;
+  options.chain_memory_bytes = 1;
+  open_again(options);
+  const ActorId id = spawn("echo", "guests/echo");
+  const std::string text(1000, 'x');
+  for (int i = 0; i < 1'300; ++i) ASSERT_EQ(ask_text(id, text), text);
+  std::atomic<bool> done = false;
+  std::thread sender([&] {
+    while (!done) ask_text(id, text);
+  });
+  for (const std::uint64_t from : {0, 1, 2'500, 5'000}) {
+    std::mutex events_mutex;
+    std::vector<std::uint64_t> sequences;
+    const auto subscribed = runtime->subscribe(id, from, [&](const Event& event) {
+      const std::lock_guard lock(events_mutex);
+      sequences.push_back(event.sequence);
+    });
+    ASSERT_TRUE(subscribed) << subscribed.error().to_string();
+    const auto heard = [&] {
+      const std::lock_guard lock(events_mutex);
+      return sequences.size();
+    };
+    const std::size_t at_first = heard();
+    EXPECT_GE(at_first + from, 2'600u) << "history comes before it returns";
+    wait_until([&] { return heard() > at_first + 50; });
+    const std::lock_guard lock(events_mutex);
+    for (std::size_t i = 0; i < sequences.size(); ++i) ASSERT_EQ(sequences[i], from + i);
+  }
+  done = true;
+  sender.join();
+}
+
+TEST_F(Durable, an_actor_of_an_earlier_run_is_followed_to_its_end) {
+  const ActorId id = spawn("counter", "counter");
+  open_again();
+  std::vector<std::uint64_t> sequences;
+  const auto subscribed = runtime->subscribe(id, 1, [&](const Event& event) { sequences.push_back(event.sequence); });
+  ASSERT_TRUE(subscribed) << subscribed.error().to_string();
+  EXPECT_THAT(sequences, ElementsAre(1, 2, 3));
+  EXPECT_FALSE(runtime->subscribe(ActorId(), 0, [](const Event&) {})) << "no such actor";
+}
+
+}  // namespace
+}  // namespace theater::testing
