@@ -1,6 +1,6 @@
 # The short names of the usual tasks; `make help` lists them. What they do is in CMakePresets.json and scripts/.
 .DEFAULT_GOAL := build
-.PHONY: build demo test check format asan tsan fuzz bench install clean help
+.PHONY: build demo test check format asan tsan fuzz soak bench install clean help
 
 # rustup tells only login shells where its programs are.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
@@ -43,6 +43,11 @@ fuzz: ## every fuzz target for SECONDS=60
 	@scripts/install-deps.sh build test check
 	@scripts/build.sh fuzz
 	@scripts/fuzz.sh $(SECONDS)
+
+soak: ## the crash tests for longer: 200 times kill -9; SEED=1 chooses when
+	@scripts/install-deps.sh build test
+	@scripts/build.sh dev
+	@THEATER_CRASH_KILLS=200 THEATER_CRASH_SEED=$(or $(SEED),1) ctest --preset dev -R '^kill_test$$' --verbose
 
 bench: ## the measuring programs in bench/
 	@scripts/install-deps.sh build bench

@@ -1,0 +1,165 @@
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "chain/verify.h"
+#include "store/data_directory.h"
+
+extern char** environ;
+
+namespace theater::testing {
+namespace {
+
+constexpr const char* kActors = "6";
+/// More than a worker lives to see.
+constexpr const char* kRounds = "100000";
+
+/// THEATER_CRASH_KILLS and THEATER_CRASH_SEED; `make soak` asks for more than a test run does.
+unsigned from_environment(const char* name, unsigned otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : static_cast<unsigned>(std::stoul(text));
+}
+
+/// What a worker said before it was killed.
+struct Said {
+  std::map<std::string, unsigned long> sums;
+  unsigned long answers = 0;
+  long start_ms = -1;
+  std::string error;
+};
+
+/// A running crash_worker.
+class Worker {
+ public:
+  explicit Worker(const std::filesystem::path& directory) {
+    int ends[2];
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    std::string program = THEATER_CRASH_WORKER;
+    std::string folder = directory.string();
+    std::string actors = kActors;
+    std::string rounds = kRounds;
+    char* arguments[] = {program.data(), folder.data(), actors.data(), rounds.data(), nullptr};
+    EXPECT_EQ(posix_spawn(&process_, program.c_str(), &actions, nullptr, arguments, environ), 0);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    output_ = fdopen(ends[0], "r");
+  }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+  ~Worker() { std::fclose(output_); }
+
+  /// Lets it give so many answers, kills it, and returns all that it said.
+  Said kill_after(unsigned long answers) {
+    Said said;
+    while (said.answers < answers && hear(said)) {
+    }
+    EXPECT_EQ(kill(process_, SIGKILL), 0);
+    while (hear(said)) {
+    }
+    int status = 0;
+    EXPECT_EQ(waitpid(process_, &status, 0), process_);
+    EXPECT_TRUE(WIFSIGNALED(status)) << "it ended by itself: " << said.error;
+    return said;
+  }
+
+ private:
+  /// One more line; false at the end.
+  bool hear(Said& said) {
+    char line[512];
+    if (std::fgets(line, sizeof(line), output_) == nullptr) return false;
+    std::istringstream words(line);
+    std::string what;
+    words >> what;
+    if (what == "sum") {
+      std::string actor;
+      unsigned long sum = 0;
+      words >> actor >> sum;
+      said.sums[actor] = std::max(said.sums[actor], sum);
+      ++said.answers;
+    } else if (what == "serving") {
+      words >> said.start_ms;
+    } else {
+      said.error = line;
+    }
+    return true;
+  }
+
+  pid_t process_ = 0;
+  std::FILE* output_ = nullptr;
+};
+
+/// The sum that an actor's chain tells: its turns that succeeded.
+unsigned long sum_in_chain(const ChainSource& chain) {
+  unsigned long sum = 0;
+  std::string running;
+  ChainReader reader;
+  const auto links = chain.links(0);
+  EXPECT_TRUE(links);
+  while (true) {
+    const auto link = (*links)->next();
+    EXPECT_TRUE(link) << link.error().to_string();
+    if (!link || !*link) return sum;
+    const auto events = reader.read((*link)->bytes);
+    EXPECT_TRUE(events);
+    for (const Event& event : *events) {
+      if (event.kind == EventKind::kCall) running = event.function;
+      if (event.kind == EventKind::kReturned && running.ends_with("handle-send")) ++sum;
+    }
+  }
+}
+
+TEST(KillNine, loses_nothing_that_was_acknowledged) {
+  const unsigned kills = from_environment("THEATER_CRASH_KILLS", 20);
+  const unsigned seed = from_environment("THEATER_CRASH_SEED", 1);
+  std::mt19937 random(seed);
+  const std::filesystem::path directory =
+      std::filesystem::path(::testing::TempDir()) / ("theater-kill-" + std::to_string(getpid()));
+  std::filesystem::remove_all(directory);
+  std::map<std::string, unsigned long> acknowledged;
+  long longest_start_ms = 0;
+  for (unsigned i = 0; i < kills && !HasFailure(); ++i) {
+    // Some die while they start, most under load.
+    const unsigned long answers = random() % 8 == 0 ? 0 : random() % 300;
+    const Said said = Worker(directory).kill_after(answers);
+    ASSERT_EQ(said.error, "") << "run " << i << ", seed " << seed;
+    longest_start_ms = std::max(longest_start_ms, said.start_ms);
+    for (const auto& [actor, sum] : said.sums) {
+      EXPECT_GE(sum, acknowledged[actor]) << "a sum went back: run " << i << ", seed " << seed << ", actor " << actor;
+      acknowledged[actor] = sum;
+    }
+    if (!store::DataDirectory::is_one(directory)) continue;
+    const auto kept = store::DataDirectory::open(directory, store::DataDirectory::Access::kRead);
+    ASSERT_TRUE(kept) << kept.error().to_string();
+    for (const auto& damage : (*kept)->damages()) ADD_FAILURE() << damage.to_string();
+    for (const auto& [actor, sum] : acknowledged) {
+      const auto chain = (*kept)->chain(*parse_id<ActorId>(actor));
+      ASSERT_TRUE(chain) << "run " << i << ", seed " << seed << ": " << chain.error().to_string();
+      EXPECT_GE(sum_in_chain(**chain), sum) << "run " << i << ", seed " << seed << ", actor " << actor;
+    }
+  }
+  unsigned long total = 0;
+  for (const auto& [actor, sum] : acknowledged) total += sum;
+  EXPECT_GT(total, 0u);
+  std::printf("%u kills, %lu sums acknowledged by %zu actors, longest start %ld ms\n", kills, total,
+              acknowledged.size(), longest_start_ms);
+  std::filesystem::remove_all(directory);
+}
+
+}  // namespace
+}  // namespace theater::testing
