@@ -98,7 +98,7 @@ impl Callee {
     ) -> Result<Callee> {
         let func = instance
             .get_func(&mut *store, index)
-            .ok_or_else(|| wasmtime::Error::msg("an export that was described is not there"))?;
+            .ok_or_else(|| wasmtime::Error::msg("the component exports a function's type under this name, and no function"))?;
         let store = &*store;
         use HandlerParams as P;
         Ok(match signature {

@@ -90,8 +90,9 @@ impl Instance {
         let callee = match self.callees[index] {
             Some(callee) => callee,
             None => {
+                // The store is whole, so this is no internal error, after which the instance would be given up.
                 let resolved = Callee::resolve(store, self.handle, &export.index, export.signature)
-                    .map_err(|e| Failure::caused(TeStatus::Internal, &e))?;
+                    .map_err(|e| Failure::new(TeStatus::Unsupported, format!("`{}`: {e}", export.function.path())))?;
                 self.callees[index] = Some(resolved);
                 resolved
             }

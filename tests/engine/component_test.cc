@@ -137,6 +137,32 @@ TEST(Component, top_level_functions_are_called_without_state) {
   EXPECT_FALSE(guest->instance().call(args));
 }
 
+TEST(Component, a_function_s_type_that_is_exported_cannot_be_called_and_harms_nothing) {
+  auto guest = must(TestGuest::create(shared_engine(), must(wat_to_wasm(R"((component
+    (type $t (func))
+    (export "a-type" (type $t))
+    (core module $m (func (export "f")))
+    (core instance $i (instantiate $m))
+    (func (export "a-function") (canon lift (core func $i "f")))
+  ))")),
+                                      {}));
+  te_call_args args{};
+  args.fuel = 1'000;
+  args.deadline_ticks = UINT64_MAX;
+  for (const FunctionType& function : guest->component().exports()) {
+    const auto outcome = guest->instance().call(args);
+    ++args.export_index;
+    if (function.function == "a-function") {
+      EXPECT_TRUE(outcome) << outcome.error().to_string();
+    } else {
+      ASSERT_FALSE(outcome);
+      EXPECT_NE(outcome.error().message().find("`a-type`: the component exports a function's type"), std::string::npos)
+          << outcome.error().message();
+    }
+  }
+  EXPECT_EQ(args.export_index, 2u);
+}
+
 /// Flags of an export's link: the engine's own codec, and the dynamic values.
 class BothCodecs : public testing::TestWithParam<std::uint32_t> {
  protected:
