@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzz target: scripts/fuzz.sh [seconds for each] [seed]. Starts from fuzz/corpus/<target>/; a finding is written to
-# build/fuzz/findings/ and ends the run. Seed 0 draws one.
+# Runs every fuzz target: scripts/fuzz.sh [seconds for each] [seed]. Starts from fuzz/corpus/<target>/, with the words of
+# fuzz/dictionary/<target> if there are any; a finding is written to build/fuzz/findings/ and ends the run. Seed 0 draws one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
@@ -20,9 +20,11 @@ for target in "${targets[@]}"; do
   mkdir -p "$grown"
   folders=("$grown")
   [[ -d fuzz/corpus/$name ]] && folders+=("fuzz/corpus/$name")
+  words=()
+  [[ -f fuzz/dictionary/$name ]] && words=("-dict=fuzz/dictionary/$name")
   log=build/fuzz/$name.log
   if ! "$target" -max_total_time="$seconds" -seed="$seed" -rss_limit_mb=4096 -artifact_prefix="$found/$name-" \
-    -print_final_stats=1 "${folders[@]}" >"$log" 2>&1; then
+    -print_final_stats=1 "${words[@]}" "${folders[@]}" >"$log" 2>&1; then
     tail -n 60 "$log" >&2
     echo "fuzz.sh: $name failed; its input is in $found/. Run it again: $target <input>" >&2
     exit 1
