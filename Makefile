@@ -8,6 +8,8 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 PREFIX ?= /usr/local
 # `make fuzz SECONDS=300`: how long each fuzz target runs. (Not ?=: a shell has its own SECONDS.)
 SECONDS := 60
+# The fuzzers' seed: 0 draws one.
+SEED ?= 0
 
 build: ## the release programs, in build/release/bin/
 	@scripts/install-deps.sh build
@@ -42,7 +44,7 @@ tsan: ## the tests under ThreadSanitizer
 fuzz: ## every fuzz target for SECONDS=60
 	@scripts/install-deps.sh build test check
 	@scripts/build.sh fuzz
-	@scripts/fuzz.sh $(SECONDS)
+	@scripts/fuzz.sh $(SECONDS) $(SEED)
 
 soak: ## the crash tests for longer: 200 times kill -9; SEED=1 chooses when
 	@scripts/install-deps.sh build test
