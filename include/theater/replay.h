@@ -68,8 +68,8 @@ struct ReplayReport {
 struct ReplayOptions {
   /// Which actor, by id or name, where the source holds several.
   std::string actor;
-  /// Components that the source does not hold. One that the chain does not name takes the place of all that it names:
-  /// fuel and backtraces are then not compared.
+  /// Components that the source does not hold; or one that the chain does not name, which takes the place of all that
+  /// it names: fuel and backtraces are then not compared.
   std::vector<Bytes> components;
   /// The manifest's text, for its limits, where the source does not hold it.
   std::optional<std::string> manifest;

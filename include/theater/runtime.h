@@ -99,9 +99,19 @@ class Blueprint {
   std::shared_ptr<const void> linked_;
 };
 
+/// The event of another actor's chain from which a new actor goes on.
+struct ForkOrigin {
+  ActorId actor;
+  std::uint64_t sequence = 0;
+  /// Its hash, by which everything up to it can be checked.
+  Digest event_hash{};
+};
+
 struct SpawnOptions {
   /// Passed to init; none: no state.
   std::optional<Bytes> state;
+  /// The state is that of another actor after this event: recorded at the new chain's start.
+  std::optional<ForkOrigin> forked_from;
   std::optional<ActorId> parent;
   /// Let others reach it by its manifest's name, which must be free.
   bool register_name = false;

@@ -37,6 +37,7 @@ ActorCell::ActorCell(ShardServices& services, std::shared_ptr<const ActorSpec> s
   waits_for_disk_ = is_durable_ && durability == Durability::kSync;
   chain_ = start.chain;
   chain_.memory_only = !is_durable_;
+  origin_ = std::move(start.origin);
 }
 
 ActorCell::~ActorCell() {
@@ -57,6 +58,7 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
   // First, since a handler may record something as soon as it is made.
   begin_link();
   record_started();
+  if (!origin_.empty()) services_.builder.note("runtime.forked", as_bytes(origin_));
   seal_link();
   handlers_.reserve(spec_->handlers.size());
   for (std::size_t i = 0; i < spec_->handlers.size(); ++i) {

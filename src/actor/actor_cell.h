@@ -77,6 +77,8 @@ class ActorCell final : public sched::Runnable, public ActorContext {
     ChainHead chain;
     /// init has returned before, in the chain that it goes on with: it is not called again.
     bool is_initialized = false;
+    /// Of a forked actor: the event that it goes on from, in words. Noted right after its start.
+    std::string origin = {};
   };
 
   ActorCell(ShardServices& services, std::shared_ptr<const ActorSpec> spec, Start start);
@@ -231,6 +233,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   std::uint64_t rest_number_ = 0;
   std::uint64_t turns_since_snapshot_ = 0;
   std::uint64_t bytes_since_snapshot_ = 0;
+  std::string origin_;
   std::optional<ActorId> parent_;
   std::string end_message_;
   std::optional<Bytes> stop_result_;

@@ -25,6 +25,10 @@ struct Context {
 void add_run_command(CLI::App& app, Context& context);
 void add_build_command(CLI::App& app, Context& context);
 void add_verify_command(CLI::App& app, Context& context);
+void add_replay_command(CLI::App& app, Context& context);
+void add_fork_command(CLI::App& app, Context& context);
+void add_state_command(CLI::App& app, Context& context);
+void add_bisect_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
 void add_server_command(CLI::App& app, Context& context);
 

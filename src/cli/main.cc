@@ -14,10 +14,16 @@ int main(int argc, char** argv) {
   app.add_flag("-v,--verbose", context.verbose, "Say more about what is done");
   app.require_subcommand(1);
   app.fallthrough();
-  app.footer("Exit codes: 0 done; 1 something failed, or the command line was wrong; 130 interrupted.");
+  app.footer(
+      "Exit codes: 0 done; 1 something failed, or the command line was wrong; 130 interrupted. Commands that compare "
+      "have others.");
   add_run_command(app, context);
   add_build_command(app, context);
   add_verify_command(app, context);
+  add_replay_command(app, context);
+  add_fork_command(app, context);
+  add_state_command(app, context);
+  add_bisect_command(app, context);
   add_bench_command(app, context);
   add_server_command(app, context);
   try {

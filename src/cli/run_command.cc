@@ -1,3 +1,5 @@
+#include "cli/run_command.h"
+
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -10,10 +12,8 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "cli/commands.h"
 #include "cli/interrupts.h"
 #include "cli/paths.h"
-#include "theater/runtime.h"
 
 namespace theater::cli {
 namespace {
@@ -24,18 +24,6 @@ using nlohmann::ordered_json;
 struct Message {
   std::string target;
   std::string text;
-};
-
-struct RunOptions {
-  std::vector<std::string> manifests;
-  std::vector<std::string> sends;
-  std::vector<std::string> requests;
-  std::optional<double> seconds;
-  std::string initial_state;
-  std::string chains;
-  std::string data;
-  std::uint32_t shards = 0;
-  bool events = false;
 };
 
 /// NAME=TEXT.
@@ -145,11 +133,12 @@ class Run {
 
   int execute() {
     if (auto ran = start_and_wait(); !ran) {
-      context_.output.error_line(context_.output.bad("theater run: ") + ran.error().to_string());
+      context_.output.error_line(context_.output.bad("theater " + options_.command + ": ") + ran.error().to_string());
       return kExitFailed;
     }
     // The end is part of each chain, so it comes before the chains are verified.
     runtime_->end_all();
+    if (forked_ && !options_.forked->save.empty()) save(*forked_, options_.forked->save);
     const bool verified = summarize();
     runtime_->shut_down();
     if (failed_ || !verified) return kExitFailed;
@@ -171,6 +160,9 @@ class Run {
     for (const std::string& manifest : options_.manifests) {
       if (auto spawned = spawn(manifest); !spawned) return spawned;
       if (interrupts.seen()) break;
+    }
+    if (options_.forked) {
+      if (auto forked = fork(*options_.forked); !forked) return forked;
     }
     for (const Message& message : sends) {
       if (auto sent = send(message); !sent) return sent;
@@ -243,6 +235,25 @@ class Run {
     if (!id) return fail(std::move(id.error()).with_context(manifest.string()));
     actors_.push_back(*id);
     return {};
+  }
+
+  Result<void> fork(const ForkedActor& forked) {
+    const auto blueprint = runtime_->prepare(forked.manifest, forked.component);
+    if (!blueprint) return fail(blueprint.error());
+    SpawnOptions spawn = forked.spawn;
+    spawn.register_name = !router_.find(forked.manifest.name);
+    const auto id = runtime_->spawn(*blueprint, std::move(spawn));
+    if (!id) return fail(id.error());
+    actors_.push_back(*id);
+    forked_ = *id;
+    return {};
+  }
+
+  void save(const ActorId& id, const std::string& file) {
+    if (auto saved = runtime_->save_chain(id, file); !saved) {
+      failed_ = true;
+      context_.output.error_line(context_.output.bad("theater " + options_.command + ": ") + saved.error().to_string());
+    }
   }
 
   Result<void> send(const Message& message) {
@@ -341,6 +352,7 @@ class Run {
   std::vector<ActorId> actors_;
   /// Names of actors that were resumed, and that no manifest of this run has stood for yet.
   std::multiset<std::string> resumed_;
+  std::optional<ActorId> forked_;
   std::atomic<int> open_requests_ = 0;
   std::atomic<bool> failed_ = false;
   bool interrupted_ = false;
@@ -348,47 +360,51 @@ class Run {
 
 }  // namespace
 
+int run_actors(const RunOptions& options, Context& context) { return Run(options, context).execute(); }
+
+void add_session_options(CLI::App& command, RunOptions& options) {
+  command
+      .add_option("--send", options.sends,
+                  "Send TEXT to the actor with this name or id once all have started; may be repeated")
+      ->type_name("NAME=TEXT")
+      ->allow_extra_args(false);
+  command.add_option("--request", options.requests, "Send TEXT as a request and show the answer; may be repeated")
+      ->type_name("NAME=TEXT")
+      ->allow_extra_args(false);
+  command
+      .add_option("--for", options.seconds,
+                  "End after this time, once all answers have come (default: on Ctrl-C, or when all actors have ended)")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--chains", options.chains,
+                  "Where actors with save_chain = true write their chains (default: $THEATER_HOME/chains)")
+      ->type_name("DIR");
+  command
+      .add_option("--data", options.data,
+                  "Keep all chains in this folder, and go on with its actors that have resume = true; a manifest whose "
+                  "actor goes on is not started anew")
+      ->type_name("DIR");
+  command.add_option("--shards", options.shards, "Threads that run actors (default: one for each processor)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 256));
+  command.add_flag("--events", options.events, "Show every event as it is recorded");
+  command.footer(
+      "Exit codes: 0 all went well; 1 an actor or request failed, or a chain does not verify; 130 interrupted.");
+}
+
 void add_run_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command = app.add_subcommand("run", "Run actors in this process and show what they do");
   command
       ->add_option("manifests", options->manifests, "Manifests, or folders with a manifest.toml; started in this order")
       ->type_name("MANIFEST");
-  command
-      ->add_option("--send", options->sends,
-                   "Send TEXT to the actor with this name or id once all have started; may be repeated")
-      ->type_name("NAME=TEXT")
-      ->allow_extra_args(false);
-  command->add_option("--request", options->requests, "Send TEXT as a request and show the answer; may be repeated")
-      ->type_name("NAME=TEXT")
-      ->allow_extra_args(false);
-  command
-      ->add_option(
-          "--for", options->seconds,
-          "End after this time, once all answers have come (default: on Ctrl-C, or when all actors have ended)")
-      ->type_name("SECONDS")
-      ->check(CLI::NonNegativeNumber);
+  add_session_options(*command, *options);
   command
       ->add_option("-i,--initial-state", options->initial_state,
                    "File with the state passed to each actor's init; fills its manifest's template when it is JSON")
       ->type_name("FILE");
-  command
-      ->add_option("--chains", options->chains,
-                   "Where actors with save_chain = true write their chains (default: $THEATER_HOME/chains)")
-      ->type_name("DIR");
-  command
-      ->add_option(
-          "--data", options->data,
-          "Keep all chains in this folder, and go on with its actors that have resume = true; a manifest whose "
-          "actor goes on is not started anew")
-      ->type_name("DIR");
-  command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")
-      ->type_name("N")
-      ->check(CLI::Range(1, 256));
-  command->add_flag("--events", options->events, "Show every event as it is recorded");
-  command->footer(
-      "Exit codes: 0 all went well; 1 an actor or request failed, or a chain does not verify; 130 interrupted.");
-  command->callback([options, &context] { context.exit_code = Run(*options, context).execute(); });
+  command->callback([options, &context] { context.exit_code = run_actors(*options, context); });
 }
 
 }  // namespace theater::cli

@@ -1,7 +1,5 @@
 #include "replay/component_shelf.h"
 
-#include <set>
-
 #include "base/limits.h"
 #include "base/sha256.h"
 #include "chain/link_codec.h"
@@ -12,7 +10,8 @@ namespace {
 /// One instance lives at a time. Everything else is as in a runtime, so that the code is the same.
 constexpr std::uint32_t kInstances = 8;
 
-/// The components that the chain's started events name.
+}  // namespace
+
 std::set<Digest> named_components(const ChainSource& source) {
   std::set<Digest> named;
   auto links = source.links(0);
@@ -31,8 +30,6 @@ std::set<Digest> named_components(const ChainSource& source) {
   }
   return named;
 }
-
-}  // namespace
 
 ComponentShelf::ComponentShelf(const ReplayOptions& options, te_host_fn host, std::unique_ptr<engine::Engine> engine)
     : host_(host), engine_(std::move(engine)) {
@@ -55,17 +52,27 @@ Result<std::unique_ptr<ComponentShelf>> ComponentShelf::make(const ReplayOptions
   return shelf;
 }
 
-void ComponentShelf::find_stand_in(const ChainSource& source) {
-  if (stand_in_sought_ || given_.empty()) return;
+Result<void> ComponentShelf::find_stand_in(const ChainSource& source) {
+  if (stand_in_sought_ || given_.empty()) return {};
   stand_in_sought_ = true;
   const std::set<Digest> named = named_components(source);
   for (const auto& [digest, bytes] : given_) {
-    if (!named.contains(digest)) stand_in_ = digest;
+    if (named.contains(digest)) continue;
+    if (given_.size() > 1) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the component with the SHA-256 " + to_hex(digest) +
+                      " is none that the chain names, and can take their place only when no other is given");
+    }
+    stand_in_ = digest;
   }
+  return {};
 }
 
 Result<ComponentShelf::Found> ComponentShelf::get(const Digest& digest, const ChainSource& source) {
-  find_stand_in(source);
+  // The usual case needs no look at the whole chain.
+  if (given_.size() != 1 || !given_.contains(digest)) {
+    if (auto sought = find_stand_in(source); !sought) return fail(std::move(sought.error()));
+  }
   const Digest wanted = stand_in_.value_or(digest);
   Found found{.linked = nullptr, .is_recorded = wanted == digest};
   if (const auto known = linked_.find(wanted); known != linked_.end()) {

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@
 #include "theater/replay.h"
 
 namespace theater::replay {
+
+/// The components that the chain's started events name.
+std::set<Digest> named_components(const ChainSource& source);
 
 /// Finds and compiles the components that a chain names. One thread at a time.
 class ComponentShelf {
@@ -26,14 +30,15 @@ class ComponentShelf {
     /// It is the one that was asked for, and not another that stands in for it.
     bool is_recorded = false;
   };
-  /// The component with this digest: one of the options', or else the source's. One of the options' that no started
-  /// event of the chain names stands in for all. kNotFound with what to do about it.
+  /// The component with this digest: one of the options', or else the source's. When the options have only one, which
+  /// no started event of the chain names, it stands in for all. kNotFound with what to do about it, kInvalidArgument
+  /// when the options' are neither.
   Result<Found> get(const Digest& digest, const ChainSource& source);
 
  private:
   ComponentShelf(const ReplayOptions& options, te_host_fn host, std::unique_ptr<engine::Engine> engine);
   Result<std::shared_ptr<const engine::LinkedComponent>> link(ByteView bytes);
-  void find_stand_in(const ChainSource& source);
+  Result<void> find_stand_in(const ChainSource& source);
 
   te_host_fn host_;
   std::unique_ptr<engine::Engine> engine_;

@@ -3,6 +3,9 @@
 namespace theater::replay {
 namespace {
 
+/// Links read ahead to find the end of a call.
+constexpr std::size_t kAheadBytesMax = 1u << 20;
+
 /// Takes note of one event after a call began; true when the call has ended.
 bool look_at(const chain::EventView& event, EventCursor::CallEnd& end) {
   end.end_sequence = event.sequence;
@@ -40,29 +43,46 @@ Result<EventCursor> EventCursor::open(const ChainSource& source, std::uint64_t f
   return EventCursor(source, std::move(*links), from_sequence);
 }
 
-void EventCursor::broken(std::string what) {
-  ended_ = true;
-  fault_ = Fault{.sequence = sequence_, .what = std::move(what)};
+bool EventCursor::read(Link& link) {
+  if (has_read_all_) return false;
+  auto next = links_->next();
+  if (!next) read_error_ = std::move(next.error());
+  has_read_all_ = !next || !*next;
+  if (has_read_all_) return false;
+  link.bytes.assign((*next)->bytes.begin(), (*next)->bytes.end());
+  link.hash = (*next)->hash;
+  return true;
+}
+
+const EventCursor::Link* EventCursor::look_ahead(std::size_t links) {
+  if (links < ahead_.size()) return &ahead_[links];
+  Link link;
+  if (ahead_bytes_ > kAheadBytesMax || !read(link)) return nullptr;
+  ahead_bytes_ += link.bytes.size();
+  return &ahead_.emplace_back(std::move(link));
+}
+
+bool EventCursor::go_to_next_link() {
+  if (ahead_.empty()) return read(current_);
+  current_ = std::move(ahead_.front());
+  ahead_.pop_front();
+  ahead_bytes_ -= current_.bytes.size();
+  return true;
 }
 
 bool EventCursor::read_link() {
   decoder_.reset();
-  auto link = links_->next();
-  if (!link) {
-    broken(link.error().to_string());
-    return false;
-  }
-  if (!*link) {
+  if (!go_to_next_link()) {
     ended_ = true;
+    if (read_error_) fault_ = Fault{.sequence = sequence_, .what = read_error_->to_string()};
     return false;
   }
-  if (!verifier_->link((*link)->bytes, &(*link)->hash)) {
-    const Fault& found = *verifier_->report().fault;
+  if (!verifier_->link(current_.bytes, &current_.hash)) {
     ended_ = true;
-    fault_ = found;
+    fault_ = verifier_->report().fault;
     return false;
   }
-  decoder_.emplace((*link)->bytes);
+  decoder_.emplace(current_.bytes);
   link_end_ = decoder_->header().first_sequence + decoder_->header().event_count;
   return true;
 }
@@ -81,18 +101,30 @@ const chain::EventView* EventCursor::peek() {
   return nullptr;
 }
 
-EventCursor::CallEnd EventCursor::find_call_end() const {
+EventCursor::CallEnd EventCursor::find_call_end() {
   CallEnd end{.end_sequence = sequence_};
-  if (has_event_ && look_at(event_, end)) return end;
-  if (!decoder_) return end;
-  chain::LinkDecoder rest = *decoder_;
+  if (!decoder_ || (has_event_ && look_at(event_, end))) return end;
   chain::EventView event;
+  // A copy of the decoder goes on without the original.
+  chain::LinkDecoder rest = *decoder_;
   while (rest.next(event)) {
     if (look_at(event, end)) return end;
   }
-  auto links = source_->links(link_end_);
-  while (links) {
-    const auto link = (*links)->next();
+  std::uint64_t next_sequence = link_end_;
+  std::size_t links = 0;
+  while (const Link* link = look_ahead(links++)) {
+    chain::LinkDecoder decoder(link->bytes);
+    if (!decoder.ok()) return end;
+    next_sequence = decoder.header().first_sequence + decoder.header().event_count;
+    while (decoder.next(event)) {
+      if (look_at(event, end)) return end;
+    }
+  }
+  if (has_read_all_) return end;
+  // A long call: the rest is read twice.
+  const auto others = source_->links(next_sequence);
+  while (others) {
+    const auto link = (*others)->next();
     if (!link || !*link) break;
     chain::LinkDecoder decoder((*link)->bytes);
     while (decoder.next(event)) {

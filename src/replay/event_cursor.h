@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 
@@ -39,18 +40,35 @@ class EventCursor {
     /// Of the last event that the guest or the host added to the call; none when there is none.
     std::optional<std::uint64_t> last_host_event;
   };
-  /// Reads ahead without moving. What it reads is verified only when the cursor comes there.
-  CallEnd find_call_end() const;
+  /// Reads ahead without moving. What it reads is verified only when the cursor comes there. The event that was taken
+  /// is no longer there afterwards.
+  CallEnd find_call_end();
 
  private:
   EventCursor(const ChainSource& source, std::unique_ptr<ChainSource::Links> links, std::uint64_t from_sequence)
       : source_(&source), links_(std::move(links)), sequence_(from_sequence) {}
 
+  /// A copy of a link, since the reader's own goes away when it reads ahead.
+  struct Link {
+    Bytes bytes;
+    Digest hash{};
+  };
+
+  /// Goes on to the next link, decoded and verified.
   bool read_link();
-  void broken(std::string what);
+  bool go_to_next_link();
+  /// False at the source's end and where it is damaged.
+  bool read(Link& link);
+  /// The link after the current one and so many others; null where there is none, or no room for more.
+  const Link* look_ahead(std::size_t links);
 
   const ChainSource* source_;
   std::unique_ptr<ChainSource::Links> links_;
+  Link current_;
+  std::deque<Link> ahead_;
+  std::size_t ahead_bytes_ = 0;
+  std::optional<Error> read_error_;
+  bool has_read_all_ = false;
   std::unique_ptr<ChainVerifier> verifier_ = std::make_unique<ChainVerifier>();
   std::optional<chain::LinkDecoder> decoder_;
   chain::EventView event_;

@@ -141,15 +141,22 @@ std::optional<Json> decoded(const engine::ValueType& type, const engine::ShownVa
 }  // namespace
 
 RecordedValue fetch(const chain::ValueRef& recorded, const ChainSource& source) {
-  RecordedValue value{.head = to_bytes(recorded.head), .body = to_bytes(recorded.tail)};
-  if (!recorded.by_digest()) return value;
+  RecordedValue value;
+  fetch(recorded, source, value);
+  return value;
+}
+
+void fetch(const chain::ValueRef& recorded, const ChainSource& source, RecordedValue& value) {
+  value.head.assign(recorded.head.begin(), recorded.head.end());
+  value.body.assign(recorded.tail.begin(), recorded.tail.end());
+  value.missing_bytes = 0;
+  if (!recorded.by_digest()) return;
   auto body = source.find(digest_of(recorded.body_digest));
   if (body && body->size() == recorded.body_size) {
     value.body = std::move(*body);
   } else {
     value.missing_bytes = recorded.body_size;
   }
-  return value;
 }
 
 std::optional<Bytes> fetch(const chain::StateRef& recorded, const ChainSource& source) {

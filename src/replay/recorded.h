@@ -25,6 +25,8 @@ struct RecordedValue {
 
 /// Copies the value, with its body if the source still has it.
 RecordedValue fetch(const chain::ValueRef& recorded, const ChainSource& source);
+/// The same into `value`, whose memory is used again.
+void fetch(const chain::ValueRef& recorded, const ChainSource& source, RecordedValue& value);
 /// The state that the event says, if it says bytes that are there. Not for kUnchanged and kNone.
 std::optional<Bytes> fetch(const chain::StateRef& recorded, const ChainSource& source);
 

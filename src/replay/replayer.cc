@@ -349,25 +349,25 @@ void Replayer::make_instance(std::uint64_t sequence) {
 void Replayer::call(const chain::EventView& event) {
   const auto& recorded = std::get<chain::CallView>(event.body);
   const std::uint64_t sequence = event.sequence;
-  const std::string function = name_at(recorded_functions_.exports, recorded.export_index, "export");
   const std::uint32_t place = recorded.export_index < exports_.size() ? exports_[recorded.export_index] : kAbsent;
   if (place == kAbsent || !instance_) {
-    return differs(sequence, EventKind::kCall, function,
+    return differs(sequence, EventKind::kCall, recorded_export(recorded.export_index),
                    {{.field = "event",
                      .recorded = in_words(event),
                      .replayed = place == kAbsent ? "(the component does not export it)"
                                                   : "(no instance is left that could be called)"}});
   }
   // The engine reads it while the guest runs, and by then the event is no longer there.
-  const RecordedValue params = fetch(recorded.params, source_);
-  if (params.missing_bytes > 0) {
-    return stop_at(sequence, missing_in_words("what " + function + " was called with", params.missing_bytes,
-                                              recorded.params.body_digest));
+  fetch(recorded.params, source_, params_);
+  if (params_.missing_bytes > 0) {
+    const std::string what = "what " + recorded_export(recorded.export_index) + " was called with";
+    return stop_at(sequence, missing_in_words(what, params_.missing_bytes, recorded.params.body_digest));
   }
   went_through(event);
   if (is_over_) return;
   ++report_.calls;
-  running_ = {.function = function, .sequence = sequence, .end = cursor_->find_call_end()};
+  running_ = {.export_index = recorded.export_index, .sequence = sequence, .end = {}};
+  running_->end = cursor_->find_call_end();
   if (!running_->end.kind) {
     remark("the call at event " + std::to_string(sequence) + " was never recorded to end: compared as far as it goes");
     if (!running_->end.last_host_event) {
@@ -381,7 +381,7 @@ void Replayer::call(const chain::EventView& event) {
       .export_index = place,
       .has_state = has_state_,
       .state = to_engine(state_),
-      .params = {.head = to_engine(params.head), .body = to_engine(params.body)},
+      .params = {.head = to_engine(params_.head), .body = to_engine(params_.body)},
       .fuel = fuel_for(running_->end),
       .deadline_ticks = UINT64_MAX,
   };
@@ -428,7 +428,7 @@ void Replayer::compare_end(const engine::Outcome& outcome) {
   if (!differences.empty()) {
     const std::string function = event->kind() == EventKind::kHostCall || event->kind() == EventKind::kHostCallBegin
                                      ? std::string()
-                                     : running_->function;
+                                     : recorded_export(running_->export_index);
     return differs(event->sequence, event->kind(), function, std::move(differences));
   }
   if (!failure_in(outcome)) take_state(outcome);
@@ -492,7 +492,10 @@ void Replayer::compare_state(const chain::StateRef& recorded, bool has_state, By
                              std::vector<ReplayDifference>& differences) const {
   const bool is_unchanged = has_state == has_state_ && (!has_state || std::ranges::equal(state, ByteView(state_)));
   const auto in_words = [](bool has, ByteView bytes) {
-    return has ? std::to_string(bytes.size()) + " bytes" : std::string("none");
+    if (!has) return std::string("none");
+    const ByteView shown = bytes.first(std::min<std::size_t>(bytes.size(), 100));
+    return std::to_string(bytes.size()) + " bytes: " + (is_text(shown) ? printable(shown, 400) : "0x" + to_hex(shown)) +
+           (shown.size() < bytes.size() ? "…" : "");
   };
   switch (recorded.form) {
     case EventState::Form::kUnchanged:
@@ -510,11 +513,13 @@ void Replayer::compare_state(const chain::StateRef& recorded, bool has_state, By
   if (has_state && is_same(recorded, state)) return;
   const auto bytes = fetch(recorded, source_);
   if (bytes && has_state) return add_differences("state", *bytes, state, differences);
-  differences.push_back({.field = "state",
-                         .recorded = std::to_string(recorded.size) + " bytes" +
-                                     (bytes ? "" : " with the SHA-256 " + to_hex(recorded.digest)),
-                         .replayed = has_state ? in_words(true, state) + " with the SHA-256 " + to_hex(sha256(state))
-                                               : std::string("none")});
+  const std::string by_digest =
+      std::to_string(recorded.size) + " bytes with the SHA-256 " + to_hex(recorded.digest) + ", not kept";
+  differences.push_back(
+      {.field = "state",
+       .recorded = bytes ? in_words(true, *bytes) : by_digest,
+       .replayed = has_state && !bytes ? "with the SHA-256 " + to_hex(sha256(state)) + ": " + in_words(has_state, state)
+                                       : in_words(has_state, state)});
 }
 
 void Replayer::take_state(const engine::Outcome& outcome) {
@@ -549,7 +554,7 @@ te_host_status Replayer::host_call(std::uint32_t import_index, const ValueView& 
     return end_of_pending(reply);
   }
   const RecordedValue value{.head = to_bytes(params.head), .body = to_bytes(params.body)};
-  differs(event->sequence, event->kind(), running_ ? running_->function : std::string(),
+  differs(event->sequence, event->kind(), running_ ? recorded_export(running_->export_index) : std::string(),
           {{.field = "event", .recorded = in_words(*event), .replayed = host_call_in_words(import_index, value)}});
   return halt(reply);
 }
@@ -569,13 +574,12 @@ bool Replayer::compare_host_call(const chain::EventView& event, std::uint32_t re
                            .recorded = recorded_host_call_in_words(recorded_index, recorded),
                            .replayed = host_call_in_words(import_index, value)});
   }
-  differs(event.sequence, event.kind(), name_at(recorded_functions_.imports, recorded_index, "import"),
-          std::move(differences));
+  differs(event.sequence, event.kind(), recorded_import(recorded_index), std::move(differences));
   return false;
 }
 
 te_host_status Replayer::answer(const chain::EventView& event, const chain::ValueRef& result, te_host_reply* reply) {
-  reply_ = fetch(result, source_);
+  fetch(result, source_, reply_);
   if (reply_.missing_bytes > 0) {
     stop_at(event.sequence, missing_in_words("what the host answered", reply_.missing_bytes, result.body_digest));
     return halt(reply);
@@ -614,7 +618,7 @@ void Replayer::differs(std::uint64_t sequence, EventKind kind, std::string funct
   is_over_ = true;
   ReplayDivergence divergence{.sequence = sequence, .kind = kind, .function = std::move(function)};
   if (running_) {
-    divergence.call = running_->function;
+    divergence.call = recorded_export(running_->export_index);
     divergence.call_sequence = running_->sequence;
   }
   divergence.differences = std::move(differences);
@@ -623,6 +627,13 @@ void Replayer::differs(std::uint64_t sequence, EventKind kind, std::string funct
 
 void Replayer::remark(std::string text) {
   if (std::ranges::find(report_.remarks, text) == report_.remarks.end()) report_.remarks.push_back(std::move(text));
+}
+
+std::string Replayer::recorded_import(std::uint32_t index) const {
+  return name_at(recorded_functions_.imports, index, "import");
+}
+std::string Replayer::recorded_export(std::uint32_t index) const {
+  return name_at(recorded_functions_.exports, index, "export");
 }
 
 std::string Replayer::host_call_in_words(std::uint32_t import_index, const RecordedValue& params) const {
@@ -634,7 +645,7 @@ std::string Replayer::host_call_in_words(std::uint32_t import_index, const Recor
 std::string Replayer::recorded_host_call_in_words(std::uint32_t recorded_index, const chain::ValueRef& params) const {
   const std::uint32_t place = recorded_index < imports_.size() ? imports_[recorded_index] : kAbsent;
   const RecordedValue value = fetch(params, source_);
-  const std::string name = name_at(recorded_functions_.imports, recorded_index, "import");
+  const std::string name = recorded_import(recorded_index);
   if (place == kAbsent) return name + " " + short_text(nullptr, value);
   const engine::ValueType params_type = engine::recorded_params(component().imports()[place]);
   return name + " " + short_text(&params_type, value);
@@ -642,16 +653,14 @@ std::string Replayer::recorded_host_call_in_words(std::uint32_t recorded_index, 
 
 std::optional<engine::ValueType> Replayer::result_type() const {
   if (!running_) return std::nullopt;
-  const auto recorded = std::ranges::find(recorded_functions_.exports, running_->function);
-  const auto index = static_cast<std::size_t>(recorded - recorded_functions_.exports.begin());
-  if (index >= exports_.size() || exports_[index] == kAbsent) return std::nullopt;
+  const std::uint32_t index = running_->export_index;
   return engine::recorded_result(component().exports()[exports_[index]]);
 }
 
 std::string Replayer::in_words(const chain::EventView& event) const {
   const std::string kind(to_string(event.kind()));
   if (const auto* call = std::get_if<chain::CallView>(&event.body)) {
-    return kind + " of " + name_at(recorded_functions_.exports, call->export_index, "export");
+    return kind + " of " + recorded_export(call->export_index);
   }
   if (const auto* call = std::get_if<chain::HostCallView>(&event.body)) {
     return recorded_host_call_in_words(call->import_index, call->params);

@@ -44,9 +44,10 @@ class Replayer {
   ReplayReport run(std::uint64_t from_sequence);
 
  private:
-  /// The call under way; during instantiation one without a name.
+  /// The call under way.
   struct Running {
-    std::string function;
+    /// As recorded.
+    std::uint32_t export_index = 0;
     std::uint64_t sequence = 0;
     EventCursor::CallEnd end;
   };
@@ -126,6 +127,8 @@ class Replayer {
   bool has_state_ = false;
   Bytes state_;
   std::optional<Running> running_;
+  /// What the guest is called with.
+  RecordedValue params_;
   /// The answer to the guest's host call, or the message that it traps with.
   RecordedValue reply_;
   std::uint64_t events_ = 0;

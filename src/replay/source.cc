@@ -56,7 +56,8 @@ Result<ActorId> choose(const store::DataDirectory& directory, std::string_view w
     return fail(ErrorCode::kNotFound, directory.path().string() + " holds no chain of " + std::string(wanted) +
                                           "; there are those of" + listed(*actors));
   }
-  return fail(ErrorCode::kInvalidArgument, "name the actor by its id (--actor); there are" + listed(fitting));
+  return fail(ErrorCode::kInvalidArgument,
+              "there are several actors, name one by its id or name (--actor):" + listed(fitting));
 }
 
 Result<std::unique_ptr<ChainSource>> open_directory(const std::filesystem::path& path, std::string_view actor) {

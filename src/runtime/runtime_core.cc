@@ -29,6 +29,15 @@ EpochTicker::~EpochTicker() {
   thread_.join();
 }
 
+namespace {
+
+/// As docs/event-format.md says.
+std::string describe(const ForkOrigin& origin) {
+  return to_string(origin.actor) + " " + std::to_string(origin.sequence) + " " + to_hex(origin.event_hash);
+}
+
+}  // namespace
+
 RuntimeCore::RuntimeCore(RuntimeOptions options, HandlerRegistry handlers, MessageRouter& router)
     : options_(std::move(options)), handlers_(std::move(handlers)), router_(router) {}
 
@@ -257,6 +266,10 @@ Result<std::shared_ptr<void>> RuntimeCore::subscribe_from(const ActorId& id, std
 
 void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardRuntime::Started done) {
   actor::ActorCell::Start start{.parent = options.parent, .state = std::move(options.state)};
+  if (options.forked_from) {
+    start.reason = StartReason::kForked;
+    start.origin = describe(*options.forked_from);
+  }
   {
     const std::lock_guard lock(actors_mutex_);
     start.id = random_.make_id<ActorId>();

@@ -185,6 +185,43 @@ TEST_F(Replay, a_time_out_is_compared_up_to_the_fuel_used_by_then) {
   EXPECT_THAT(expect_same(id, "guests/loops_in_handler").remarks, ElementsAre(HasSubstr("timed out")));
 }
 
+TEST_F(Replay, calls_of_many_links_that_return_or_time_out) {
+  const ActorId returns = spawn("returns", "guests/sends_a_million", "[limits]\nturn_timeout_ms = 60000\n");
+  send(returns, "nobody 30000");
+  EXPECT_TRUE(ask(returns, "?"));
+  const ReplayReport report = expect_same(returns, "guests/sends_a_million");
+  EXPECT_EQ(report.host_calls, 30'000u);
+  EXPECT_GT(std::filesystem::file_size(saved(returns)), 1u << 20);
+  const ActorId times_out = spawn("times_out", "guests/sends_a_million", kShort);
+  send(times_out, "nobody 1000000000");
+  EXPECT_THAT(ended(times_out).end_message, HasSubstr("timed out"));
+  EXPECT_GT(expect_same(times_out, "guests/sends_a_million").host_calls, 1000u);
+}
+
+TEST_F(Replay, a_forked_actor_goes_on_and_names_where_it_comes_from) {
+  const ActorId id = spawn("echo", "guests/echo");
+  for (const char* message : {"one", "two", "three"}) send(id, message);
+  EXPECT_EQ(ask_text(id, "state"), "three");
+  const auto events = runtime->events(id);
+  const Event& origin = (*events)[6];
+  const auto state = state_at(saved(id), origin.sequence, {});
+  ASSERT_TRUE(state && *state);
+  auto blueprint = runtime->prepare(*parse(manifest_text("echo", "guests/echo")));
+  ASSERT_TRUE(blueprint);
+  SpawnOptions options;
+  options.state = *state;
+  options.forked_from = {.actor = id, .sequence = origin.sequence, .event_hash = origin.hash};
+  const auto fork = runtime->spawn(*blueprint, std::move(options));
+  ASSERT_TRUE(fork) << fork.error().to_string();
+  EXPECT_EQ(ask_text(*fork, "state"), "two");
+  const auto forked = runtime->events(*fork);
+  EXPECT_EQ(forked->front().start, StartReason::kForked);
+  const Event& note = (*forked)[1];
+  EXPECT_EQ(note.note_type, "runtime.forked");
+  EXPECT_EQ(as_text(note.note.head), to_string(id) + " 6 " + to_hex(origin.hash));
+  expect_same(*fork, "guests/echo");
+}
+
 TEST_F(Replay, limits_of_memory_and_tables) {
   const ActorId memory = spawn("memory", "guests/eats_memory", "[limits]\nmemory = \"2MiB\"\n");
   send(memory, "x");

@@ -1,0 +1,97 @@
+#include "replay/bisect.h"
+
+#include <nlohmann/json.hpp>
+
+#include "chain/event_stream.h"
+#include "cli/commands.h"
+#include "cli/interrupts.h"
+#include "cli/progress.h"
+#include "cli/source_options.h"
+
+namespace theater::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int kExitHoldsNowhere = 1;
+/// It could not be told.
+constexpr int kExitNotTold = 2;
+
+struct Options : SourceOptions {
+  std::string condition;
+  std::uint64_t until = UINT64_MAX;
+};
+
+struct Found {
+  replay::Bisected bisected;
+  std::optional<Event> event;
+};
+
+Result<Found> run(const Options& options) {
+  const auto condition = replay::Condition::parse(options.condition);
+  if (!condition) return fail(condition.error());
+  auto opened = open_source(options);
+  if (!opened) return fail(std::move(opened.error()));
+  Progress progress("Searching " + options.source);
+  const Interrupts interrupts;
+  opened->options.until = options.until;
+  opened->options.progress = [&](std::uint64_t sequence, std::uint64_t next_sequence) {
+    progress.update(sequence, "events", std::min(next_sequence, options.until));
+    return !interrupts.seen();
+  };
+  auto bisected = replay::bisect(*opened->chain, *condition, opened->options);
+  if (!bisected) return fail(std::move(bisected.error()));
+  Found found{.bisected = std::move(*bisected), .event = std::nullopt};
+  if (!found.bisected.sequence) return found;
+  auto event = find_event(*opened->chain, *found.bisected.sequence);
+  if (!event) return fail(std::move(event.error()));
+  found.event = std::move(event->event);
+  return found;
+}
+
+void show(const Options& options, Context& context, const Found& found) {
+  if (context.json) {
+    ordered_json json = {{"source", options.source}, {"condition", options.condition}, {"sequence", nullptr}};
+    if (found.event) {
+      json["sequence"] = found.event->sequence;
+      json["event"] = ordered_json::parse(to_json(*found.event));
+    }
+    json["next_sequence"] = found.bisected.next_sequence;
+    json["was_replayed"] = found.bisected.was_replayed;
+    return context.output.line(json.dump());
+  }
+  if (!found.event) {
+    const std::uint64_t next = found.bisected.next_sequence;
+    return context.output.line("it holds at no event" +
+                               (next > 0 ? " up to " + std::to_string(next - 1) : std::string()));
+  }
+  context.output.line(to_line(*found.event));
+}
+
+}  // namespace
+
+void add_bisect_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("bisect", "Find the first event of a chain at which a condition holds");
+  add_source_options(*command, *options);
+  command
+      ->add_option("--when", options->condition,
+                   "The condition on an event and the state after it, e.g. 'state.count > 3' (docs/replay.md)")
+      ->required()
+      ->type_name("CONDITION");
+  command->add_option("--until", options->until, "The last event to look at (default: all)")->type_name("SEQ");
+  command->footer(
+      "Exit codes: 0 found; 1 it holds nowhere; 2 it cannot be told, or the condition is not understood; 130 "
+      "interrupted.");
+  command->callback([options, &context] {
+    const auto found = run(*options);
+    if (found) {
+      context.exit_code = found->event ? kExitOk : kExitHoldsNowhere;
+      return show(*options, context, *found);
+    }
+    context.exit_code = found.error().code() == ErrorCode::kInterrupted ? kExitInterrupted : kExitNotTold;
+    context.output.error_line(context.output.bad("theater bisect: ") + found.error().to_string());
+  });
+}
+
+}  // namespace theater::cli

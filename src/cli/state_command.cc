@@ -1,0 +1,102 @@
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/files.h"
+#include "cli/interrupts.h"
+#include "cli/progress.h"
+#include "cli/source_options.h"
+#include "replay/state.h"
+
+namespace theater::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Options : SourceOptions {
+  std::optional<std::uint64_t> at;
+  std::string format = "pretty";
+  std::string output;
+};
+
+struct Found {
+  std::uint64_t sequence = 0;
+  std::optional<Bytes> state;
+};
+
+Result<Found> run(const Options& options) {
+  auto opened = open_source(options);
+  if (!opened) return fail(std::move(opened.error()));
+  if (opened->chain->next_sequence() == 0) return fail(ErrorCode::kNotFound, "the chain is empty");
+  Found found{.sequence = options.at.value_or(opened->chain->next_sequence() - 1)};
+  Progress progress("Replaying " + options.source);
+  const Interrupts interrupts;
+  opened->options.progress = [&](std::uint64_t sequence, std::uint64_t) {
+    progress.update(sequence, "events", found.sequence + 1);
+    return !interrupts.seen();
+  };
+  auto state = replay::state_after(*opened->chain, found.sequence, opened->options);
+  if (!state) return fail(std::move(state.error()));
+  found.state = std::move(*state);
+  return found;
+}
+
+/// JSON as such, other text as it is, everything else in rows of 32 bytes of hexadecimal.
+std::string pretty(const Bytes& state) {
+  if (!is_text(state)) {
+    std::string rows;
+    constexpr std::size_t kRowBytes = 32;
+    for (std::size_t at = 0; at < state.size(); at += kRowBytes) {
+      const auto row = ByteView(state).subspan(at, std::min(kRowBytes, state.size() - at));
+      rows += (rows.empty() ? "" : "\n") + to_hex(row);
+    }
+    return rows;
+  }
+  const auto json = ordered_json::parse(as_text(state), nullptr, false);
+  return json.is_structured() ? json.dump(2) : std::string(as_text(state));
+}
+
+void show(const Options& options, Context& context, const Found& found) {
+  if (context.json || options.format == "json") {
+    ordered_json state;
+    if (found.state) {
+      state = {{"size", found.state->size()}, {"hex", to_hex(*found.state)}};
+      if (is_text(*found.state)) state["text"] = as_text(*found.state);
+    }
+    context.output.line(
+        ordered_json{{"source", options.source}, {"sequence", found.sequence}, {"state", state}}.dump());
+  } else if (options.format == "raw") {
+    if (found.state) std::fwrite(found.state->data(), 1, found.state->size(), stdout);
+    std::fflush(stdout);
+  } else if (!found.state) {
+    context.output.line("no state");
+  } else {
+    context.output.line(options.format == "hex" ? to_hex(*found.state) : pretty(*found.state));
+  }
+}
+
+}  // namespace
+
+void add_state_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("state", "Show an actor's state after an event of its chain");
+  add_source_options(*command, *options);
+  command->add_option("--at", options->at, "The event (default: the last)")->type_name("SEQ");
+  command->add_option("-f,--format", options->format, "How to show it (default: pretty)")
+      ->check(CLI::IsMember({"raw", "json", "pretty", "hex"}));
+  command->add_option("-o,--output", options->output, "Write its bytes to a new file instead")->type_name("FILE");
+  command->footer("Exit codes: 0 done; 1 the state cannot be had; 130 interrupted.");
+  command->callback([options, &context] {
+    auto found = run(*options);
+    if (found && !options->output.empty()) {
+      auto written = write_new_file(options->output, as_text(found->state.value_or(Bytes())));
+      if (written) return;
+      found = fail(std::move(written.error()));
+    }
+    if (found) return show(*options, context, *found);
+    context.exit_code = found.error().code() == ErrorCode::kInterrupted ? kExitInterrupted : kExitFailed;
+    context.output.error_line(context.output.bad("theater state: ") + found.error().to_string());
+  });
+}
+
+}  // namespace theater::cli
