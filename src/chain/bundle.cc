@@ -443,42 +443,45 @@ Result<void> Bundle::read() {
 }
 
 Result<void> Bundle::take(const std::string& name, FileSection content) {
+  const auto wrong = [&](std::string_view what) {
+    return corrupt(path_, printable(as_bytes(name), tar::kNameBytesMax) + " " + std::string(what));
+  };
   // Each name once, in this order, so that equal bundles are equal files.
   const bool nothing_follows = !permissions_ && proofs_.empty();
   if (const auto digest = digest_between(name, kComponents, kComponentSuffix)) {
     const bool is_in_order = components_.empty() || components_.rbegin()->first < *digest;
-    if (!is_in_order || !manifests_.empty() || !nothing_follows) return corrupt(path_, name + " is out of order");
+    if (!is_in_order || !manifests_.empty() || !nothing_follows) return wrong("is out of order");
     components_[*digest] = content;
     return {};
   }
   if (const auto digest = digest_between(name, kManifests, kManifestSuffix)) {
     const bool is_in_order = manifests_.empty() || manifests_.rbegin()->first < *digest;
-    if (!is_in_order || !nothing_follows) return corrupt(path_, name + " is out of order");
+    if (!is_in_order || !nothing_follows) return wrong("is out of order");
     manifests_[*digest] = content;
     return {};
   }
   if (name == kPermissions) {
-    if (!nothing_follows) return corrupt(path_, name + " is out of order");
+    if (!nothing_follows) return wrong("is out of order");
     const auto text = tar::read_section(path_, content, kPermissionsBytesMax);
     if (!text) return fail(text.error());
-    if (!is_utf8(*text)) return corrupt(path_, name + " is not UTF-8");
+    if (!is_utf8(*text)) return wrong("is not UTF-8");
     permissions_ = std::string(as_text(*text));
     return {};
   }
   const auto size = between(name, kProofs, kProofSuffix);
-  if (!size) return corrupt(path_, printable(as_bytes(name), 100) + " has no place in a bundle");
+  if (!size) return wrong("has no place in a bundle");
   if (proofs_.size() == kProofsMax) return corrupt(path_, "it holds too many proofs");
   const auto text = tar::read_section(path_, content, kProofBytesMax);
   if (!text) return fail(text.error());
   auto proof = HeadProof::parse(as_text(*text));
-  if (!proof) return corrupt(path_, name + ": " + proof.error().message());
+  if (!proof) return wrong("does not hold: " + proof.error().message());
   const auto checkpoint = unverified_checkpoint(proof->checkpoint_note);
   if (!checkpoint || std::to_string(checkpoint->size) != *size) {
-    return corrupt(path_, name + " is not named after its checkpoint's size");
+    return wrong("is not named after its checkpoint's size");
   }
   if (!proofs_.empty()) {
     const auto before = unverified_checkpoint(proofs_.back().checkpoint_note);
-    if (before && before->size >= checkpoint->size) return corrupt(path_, name + " is out of order");
+    if (before && before->size >= checkpoint->size) return wrong("is out of order");
   }
   proofs_.push_back(std::move(*proof));
   return {};

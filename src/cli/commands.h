@@ -29,6 +29,8 @@ void add_replay_command(CLI::App& app, Context& context);
 void add_fork_command(CLI::App& app, Context& context);
 void add_state_command(CLI::App& app, Context& context);
 void add_bisect_command(CLI::App& app, Context& context);
+void add_checkpoint_command(CLI::App& app, Context& context);
+void add_bundle_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
 void add_server_command(CLI::App& app, Context& context);
 

@@ -24,6 +24,8 @@ int main(int argc, char** argv) {
   add_fork_command(app, context);
   add_state_command(app, context);
   add_bisect_command(app, context);
+  add_checkpoint_command(app, context);
+  add_bundle_command(app, context);
   add_bench_command(app, context);
   add_server_command(app, context);
   try {

@@ -4,8 +4,6 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "chain/checkpoint.h"
-
 namespace theater::store {
 namespace {
 
@@ -73,13 +71,16 @@ class Verification final : public ScanObserver, public ChainVerifier::KeptValues
 Result<std::optional<HeadLogVerdict>> verify_log(const std::filesystem::path& path,
                                                  const DirectoryVerifyOptions& options) {
   const auto key = read_verifier_key(*options.files, path);
-  const bool is_asked_for = options.older_note || options.log_name;
+  HeadLogVerdict verdict;
   if (!key) {
-    if (key.error().code() != ErrorCode::kNotFound) return fail(key.error());
-    if (!is_asked_for) return std::optional<HeadLogVerdict>();
+    if (key.error().code() == ErrorCode::kIo) return fail(key.error());
+    if (key.error().code() != ErrorCode::kNotFound) {
+      verdict.log.fault = "the log's key cannot be read: " + key.error().to_string();
+      return std::optional(std::move(verdict));
+    }
+    if (!options.older_note && !options.log_name) return std::optional<HeadLogVerdict>();
     return fail(ErrorCode::kNotFound, path.string() + " keeps no signed log that a checkpoint could be compared with");
   }
-  HeadLogVerdict verdict;
   std::optional<Checkpoint> older;
   if (options.older_note) {
     auto opened = open_checkpoint(*options.older_note, *key);
@@ -116,8 +117,13 @@ Result<DirectoryVerifyReport> verify_directory(const std::filesystem::path& path
   // The log first: of a directory that is being written the chains may only be ahead of it.
   auto log = verify_log(path, options);
   if (!log) return fail(std::move(log.error()));
-  static const std::map<ActorId, std::vector<KnownHead>> kNoHeads;
-  const auto& heads = *log ? (*log)->log.heads : kNoHeads;
+  std::map<ActorId, std::vector<KnownHead>> heads;
+  if (*log) heads = (*log)->log.heads;
+  for (const HeadEntry& known : options.heads) {
+    std::vector<KnownHead>& of_actor = heads[known.actor];
+    of_actor.push_back({.next_sequence = known.next_sequence, .head = known.head});
+    std::ranges::sort(of_actor);
+  }
 
   const ContentStore content(*options.files, DataDirectory::content_path(path));
   Verification verification(heads, content, std::move(options.progress));

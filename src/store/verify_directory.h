@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "chain/checkpoint.h"
 #include "chain/verify.h"
 #include "store/data_directory.h"
 #include "store/head_log_file.h"
@@ -41,6 +42,8 @@ struct DirectoryVerifyOptions {
   std::optional<std::string> older_note;
   /// The name that the directory's log must have.
   std::optional<std::string> log_name;
+  /// Heads that chains had once, from proofs kept elsewhere.
+  std::vector<HeadEntry> heads;
   /// Told now and then how many events have been read.
   std::function<void(std::uint64_t events)> progress;
 };

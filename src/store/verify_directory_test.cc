@@ -186,6 +186,21 @@ TEST_F(VerifyDirectory, a_log_that_is_gone_or_anothers_is_told) {
   EXPECT_FALSE(verify(running_.disk, running_.notes[0])) << "nothing to compare it with";
 }
 
+TEST_F(VerifyDirectory, heads_from_elsewhere_must_be_in_the_chains) {
+  DirectoryVerifyOptions options;
+  options.files = &running_.disk;
+  const auto& written = running_.actors.written()[kActors + 1];
+  options.heads = {{written.actor, written.next_sequence, written.hash}};
+  EXPECT_TRUE(is_found_true(verify_directory(kSampleDirectory, options)));
+  options.heads[0].head[0] ^= 1;
+  const auto report = verify_directory(kSampleDirectory, options);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(report->broken_chains(), 1u);
+  EXPECT_FALSE(report->chains.at(written.actor).report.ok());
+  options.heads = {{chain::sample_actor(99), 1, Digest{}}};
+  EXPECT_FALSE(is_found_true(verify_directory(kSampleDirectory, options))) << "a chain that is not there";
+}
+
 TEST_F(VerifyDirectory, every_changed_byte_of_a_segment_is_told) {
   std::filesystem::path segment;
   for (const auto& path : running_.disk.paths()) {

@@ -1,4 +1,4 @@
-"""Good and damaged chain files, always the same ones: what someone may hand to a verifier.
+"""Good and damaged files, always the same ones: what someone may hand to a verifier.
 
 Files are built here from records, so that a damage can also be one that only shows behind the outermost checks: a link whose
 bytes were changed and whose hash, and all hashes after it, were then computed anew.
@@ -241,10 +241,130 @@ def large_values(started):
             yield chained([(0, [started]), (5, [note, note]), (9, [note])], payloads=payloads)
 
 
-def corpus(golden, random):
-    """All files, as bytes."""
+def chain_files(golden, random):
+    """Chain files, as bytes."""
     yield golden
     yield from raw_damage(golden, random)
     yield from record_damage(golden, random)
     yield from forged(golden, random)
     yield from histories(random)
+
+
+def tar_files(bundle):
+    """[(name, content)] of a bundle."""
+    at, found = 0, []
+    while any(bundle[at : at + 512]):
+        size = int(bundle[at + 124 : at + 135], 8)
+        found.append((bundle[at : at + 100].rstrip(b"\0"), bundle[at + 512 : at + 512 + size]))
+        at += 512 + -(-size // 512) * 512
+    return found
+
+
+def tar_of(files, magic=b"ustar\0" + b"00", kind=b"0"):
+    out = bytearray()
+    for name, content in files:
+        header = bytearray(512)
+        header[: len(name)] = name
+        header[100:108], header[124:136], header[136:148] = b"0000644\0", b"%011o\0" % len(content), b"%011o\0" % 0
+        header[148:156], header[156:157], header[257:265] = b" " * 8, kind, magic
+        header[148:156] = b"%06o\0 " % sum(header)
+        out += header + content + bytes(-len(content) % 512)
+    return bytes(out) + bytes(1024)
+
+
+def bundles(bundle, random):
+    """Bundles with what a disk, an editor and somebody with a tar do."""
+    yield bundle
+    for _ in range(150):
+        yield changed(bundle, random)
+        yield bundle[: random.randrange(len(bundle))]
+    yield bundle + bytes(9000)
+    yield bundle + bytes(9000) + b"\1"
+    files = tar_files(bundle)
+    yield tar_of(files)
+    yield tar_of(files, magic=b"ustar  \0")
+    yield tar_of(files, magic=b"other  \0")
+    yield tar_of(files, kind=b"5")
+    yield tar_of(files, kind=b"\0")
+    for at in range(len(files)):
+        yield tar_of(files[:at] + files[at + 1 :])
+        yield tar_of(files[:at] + [files[at]] + files[at:])
+        for other in range(at):
+            swapped = files[:]
+            swapped[at], swapped[other] = swapped[other], swapped[at]
+            yield tar_of(swapped)
+        name, content = files[at]
+        for _ in range(25):
+            yield tar_of(files[:at] + [(name, changed(content, random) if content else b"x")] + files[at + 1 :])
+            yield tar_of(files[:at] + [(changed(name, random)[:100], content)] + files[at + 1 :])
+    for extra in (b"more", b"../more", b"permissions.json", b"components/" + b"0" * 64 + b".wasm", b"manifests/" + b"0" * 64 + b".toml",
+                  b"components/" + sha256(b"{}").hex().encode() + b".wasm", b"proofs/1.tlog-proof"):
+        for at in range(len(files) + 1):
+            yield tar_of(files[:at] + [(extra, b"{}")] + files[at:])
+    # The same chain, cut or with all hashes made anew: its proofs know better.
+    name, chain = files[1]
+    records = records_of(chain)
+    yield tar_of([files[0], (name, file_of(records[:-1])), *files[2:]])
+    yield tar_of([files[0], (name, chain + b"\1"), *files[2:]])
+    for at in range(1, len(records)):
+        yield tar_of([files[0], (name, file_of(resealed(records[:at] + records[-1:]))), *files[2:]])
+        kind, content, digest = records[at]
+        if kind == LINK:
+            content = content[:-1] + bytes([content[-1] ^ 1])
+            yield tar_of([files[0], (name, file_of(resealed(records[:at] + [(kind, content, digest)] + records[at + 1 :]))), *files[2:]])
+
+
+def directory_damage(folder, samples, random):
+    """What may happen to files of a data directory: {path in it: content, or None when it is gone}."""
+    paths = sorted(path.relative_to(folder) for path in folder.rglob("*")
+                   if path.is_file() and path.name not in ("lock", "log.key", "theater-data"))
+    for path in paths:
+        content = (folder / path).read_bytes()
+        yield {path: None}
+        for _ in range(80 if path.suffix == ".segment" else 40):
+            yield {path: changed(content, random)}
+        for _ in range(15):
+            cut = random.randrange(len(content) + 1)
+            yield {path: content[:cut]}
+            yield {path: content[:cut] + bytes(random.randrange(1, 2000))}
+            yield {path: content[:cut] + random.randbytes(random.randrange(1, 200))}
+        if path.name == "heads.log":
+            yield from ({path: forged_file} for forged_file in forged_log(content, random))
+        if path.suffix == ".segment":
+            yield from ({path: redacted} for redacted in redactions(content))
+    # Files of another time, or of another directory.
+    for other in ("earlier", "forked"):
+        for path in paths:
+            if (samples / other / path).is_file():
+                yield {path: (samples / other / path).read_bytes()}
+
+
+def forged_log(log, random):
+    """Logs of heads whose records are in order by themselves."""
+    records, magic = records_of(log), log[: len(MAGIC)]
+    for at, (kind, content, _) in enumerate(records):
+        for other in ([], [(kind, content, None)] * 2, [(kind, changed(content, random) if content else b"x", None)],
+                      [(kind, content[56:], None)], [(kind, content[:56] + content, None)], [(1, content, None)], [(2, content, None)]):
+            yield magic + b"".join(record(*one) for one in records[:at] + other + records[at + 1 :])
+        before = magic + b"".join(record(*one) for one in records[:at])
+        yield before + b"?" * 50
+        yield before + b"?" * 50 + record(*records[0])
+        yield before + b"?" * 50 + record(3, b"")
+        yield before + b"?" * 50 + record(*records[1])
+
+
+def redactions(segment):
+    """Segments with one payload removed, wholly, or as a removal that was cut off leaves it."""
+    at = 16 + 41 + 44
+    while at < len(segment):
+        kind, length = segment[at], struct.unpack_from("<I", segment, at + 1)[0]
+        end = at + 41 + length
+        if kind == PAYLOAD:
+            header = bytes([21]) + segment[at + 1 : at + 5]
+            check = struct.pack("<I", crc32c(header))
+            digest = segment[end - 32 : end]
+            yield segment[:at] + header + check + bytes(length) + digest + segment[end:]
+            yield segment[:at] + header + segment[at + 5 :]
+            yield segment[:at] + segment[at : at + 5] + check + bytes(length) + digest + segment[end:]
+            yield segment[:at] + segment[at : at + 9] + bytes(length) + digest + segment[end:]
+        at = end
