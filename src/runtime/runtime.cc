@@ -262,8 +262,9 @@ std::shared_ptr<void> Runtime::subscribe(std::optional<ActorId> actor, EventCall
 
 Result<std::shared_ptr<void>> Runtime::subscribe(const ActorId& actor, std::uint64_t from_sequence,
                                                  EventCallback heard) {
-  // Near enough to the end that the rest may be told on the actor's shard.
-  constexpr std::uint64_t kEventsAtOnce = 500;
+  // Near enough to the end that the rest may be told on the actor's shard. An actor that records faster than it is read
+  // is waited for a little longer each time.
+  std::uint64_t events_at_once = 500;
   std::uint64_t next = from_sequence;
   // It may begin behind the end there is now.
   const EventCallback heard_from = [from_sequence, heard](const Event& event) {
@@ -274,7 +275,7 @@ Result<std::shared_ptr<void>> Runtime::subscribe(const ActorId& actor, std::uint
     const bool is_here = kept || kept.error().code() != ErrorCode::kNotFound;
     if (is_here && !kept) return fail(kept.error());
     const std::uint64_t end = is_here ? kept->snapshot.next_sequence : 0;
-    if (is_here && (end <= next || end - next <= kEventsAtOnce)) {
+    if (is_here && (end <= next || end - next <= events_at_once)) {
       auto subscribed = core_->subscribe_from(actor, next, heard_from);
       if (!subscribed || *subscribed) return subscribed;
     }
@@ -282,6 +283,7 @@ Result<std::shared_ptr<void>> Runtime::subscribe(const ActorId& actor, std::uint
     if (!events) return fail(events.error());
     for (const Event& event : *events) heard(event);
     if (!events->empty()) next = events->back().sequence + 1;
+    events_at_once *= 2;
     // Nobody here writes to it.
     if (!is_here) return core_->subscriptions().add(actor, heard_from);
   }

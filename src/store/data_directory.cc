@@ -368,24 +368,14 @@ Result<std::shared_ptr<const SegmentIndex>> DataDirectory::index_of(std::uint64_
   return std::make_shared<const SegmentIndex>(std::move(*made));
 }
 
-Result<std::optional<Bytes>> DataDirectory::payload_in(std::uint64_t number, const SegmentIndex& index,
-                                                       const Digest& digest) const {
+Result<std::optional<Bytes>> DataDirectory::payload_in(std::uint64_t number, const File& file,
+                                                       const SegmentIndex& index, const Digest& digest) {
   const auto place = std::ranges::lower_bound(index.payloads, digest, {}, &PayloadPlace::digest);
   if (place == index.payloads.end() || place->digest != digest) return std::optional<Bytes>();
-  auto file = open_segment(number);
-  if (!file) return fail(std::move(file.error()));
-  auto scanner =
-      SegmentScanner::open(std::move(*file), {.from_offset = place->offset, .until_offset = place->offset + 1});
-  if (!scanner) return fail(std::move(scanner.error()));
-  auto step = (*scanner)->next();
-  if (!step) return fail(std::move(step.error()));
-  const auto* record = std::get_if<SegmentRecord>(&*step);
-  if (record != nullptr && record->type == RecordType::kRedacted) return std::optional<Bytes>();
-  if (record == nullptr || record->type != RecordType::kPayload || record->digest != digest) {
-    return fail(ErrorCode::kCorrupt, "the large value " + to_hex(digest) + " was changed (segment " +
-                                         std::to_string(number) + ", byte " + std::to_string(place->offset) + ")");
-  }
-  return std::optional(to_bytes(record->content));
+  auto payload = read_payload(file, place->offset, digest);
+  if (payload || payload.error().code() != ErrorCode::kCorrupt) return payload;
+  return fail(std::move(payload.error())
+                  .with_context("segment " + std::to_string(number) + ", byte " + std::to_string(place->offset)));
 }
 
 Result<std::optional<Bytes>> DataDirectory::content(const Digest& digest) const {
@@ -400,7 +390,9 @@ Result<std::optional<Bytes>> DataDirectory::content(const Digest& digest) const 
   for (std::size_t i = numbers.size(); i-- > 0;) {
     const auto index = index_of(numbers[i]);
     if (!index) return fail(index.error());
-    auto found = payload_in(numbers[i], **index, digest);
+    const auto file = open_segment(numbers[i]);
+    if (!file) return fail(file.error());
+    auto found = payload_in(numbers[i], **file, **index, digest);
     if (!found || *found) return found;
   }
   return std::optional<Bytes>();

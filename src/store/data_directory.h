@@ -143,7 +143,8 @@ class DataDirectory {
   std::optional<Segment> segment(std::uint64_t number) const;
   Result<std::unique_ptr<File>> open_segment(std::uint64_t number) const;
   Result<std::shared_ptr<const SegmentIndex>> index_of(std::uint64_t number) const;
-  Result<std::optional<Bytes>> payload_in(std::uint64_t number, const SegmentIndex& index, const Digest& digest) const;
+  static Result<std::optional<Bytes>> payload_in(std::uint64_t number, const File& file, const SegmentIndex& index,
+                                                 const Digest& digest);
 
   const std::filesystem::path path_;
   const Access access_;

@@ -110,12 +110,13 @@ std::optional<Bytes> DirectoryChain::payload_in(std::uint64_t segment, const Dig
   auto known = std::ranges::find(indexes_, segment, &KnownIndex::segment);
   if (known == indexes_.end()) {
     auto index = directory_.index_of(segment);
-    if (!index) return std::nullopt;
+    auto file = directory_.open_segment(segment);
+    if (!index || !file) return std::nullopt;
     if (indexes_.size() == kIndexesKept) indexes_.pop_back();
-    indexes_.push_front({segment, std::move(*index)});
+    indexes_.push_front({segment, std::move(*index), std::move(*file)});
     known = indexes_.begin();
   }
-  auto content = directory_.payload_in(segment, *known->index, digest);
+  auto content = DataDirectory::payload_in(segment, *known->file, *known->index, digest);
   return content ? std::move(*content) : std::nullopt;
 }
 

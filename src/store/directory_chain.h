@@ -39,6 +39,7 @@ class DirectoryChain final : public ChainSource {
   struct KnownIndex {
     std::uint64_t segment = 0;
     std::shared_ptr<const SegmentIndex> index;
+    std::shared_ptr<const File> file;
   };
 
   std::optional<Bytes> payload_in(std::uint64_t segment, const Digest& digest) const;

@@ -354,6 +354,24 @@ Result<void> SegmentScanner::look_behind(std::uint64_t offset) {
   return {};
 }
 
+Result<std::optional<Bytes>> read_payload(const File& file, std::uint64_t offset, const Digest& digest) {
+  const auto changed = [&] { return fail(ErrorCode::kCorrupt, "the large value " + to_hex(digest) + " was changed"); };
+  std::uint8_t header_bytes[kRecordHeaderBytes];
+  auto read = file.read(offset, header_bytes);
+  if (!read) return fail(read.error());
+  if (*read < sizeof(header_bytes)) return changed();
+  auto header = chain::get_record_header(header_bytes);
+  if (!header) header = half_redacted(header_bytes);
+  if (!header || !is_possible(header->type, header->length)) return changed();
+  if (header->type == static_cast<std::uint8_t>(RecordType::kRedacted)) return std::optional<Bytes>();
+  if (header->type != static_cast<std::uint8_t>(RecordType::kPayload)) return changed();
+  Bytes content(header->length);
+  read = file.read(offset + kRecordHeaderBytes, content);
+  if (!read) return fail(read.error());
+  if (*read < content.size() || sha256(content) != digest) return changed();
+  return std::optional(std::move(content));
+}
+
 Result<std::optional<SegmentHeader>> read_segment_header(const File& file) {
   Bytes bytes(kFirstGroupOffset);
   const auto read = file.read(0, bytes);

@@ -289,22 +289,26 @@ TEST_F(Durable, events_are_followed_from_any_sequence_without_a_gap) {
     while (!done) ask_text(id, text);
   });
   for (const std::uint64_t from : {0, 1, 2'500, 5'000}) {
-    std::mutex events_mutex;
-    std::vector<std::uint64_t> sequences;
-    const auto subscribed = runtime->subscribe(id, from, [&](const Event& event) {
-      const std::lock_guard lock(events_mutex);
-      sequences.push_back(event.sequence);
+    struct Told {
+      std::mutex mutex;
+      std::vector<std::uint64_t> sequences;
+    };
+    // Shared: a call that is under way when the subscription is given up still comes to its end.
+    const auto told = std::make_shared<Told>();
+    const auto subscribed = runtime->subscribe(id, from, [told](const Event& event) {
+      const std::lock_guard lock(told->mutex);
+      told->sequences.push_back(event.sequence);
     });
     ASSERT_TRUE(subscribed) << subscribed.error().to_string();
     const auto heard = [&] {
-      const std::lock_guard lock(events_mutex);
-      return sequences.size();
+      const std::lock_guard lock(told->mutex);
+      return told->sequences.size();
     };
     const std::size_t at_first = heard();
     EXPECT_GE(at_first + from, 2'600u) << "history comes before it returns";
     wait_until([&] { return heard() > at_first + 50; });
-    const std::lock_guard lock(events_mutex);
-    for (std::size_t i = 0; i < sequences.size(); ++i) ASSERT_EQ(sequences[i], from + i);
+    const std::lock_guard lock(told->mutex);
+    for (std::size_t i = 0; i < told->sequences.size(); ++i) ASSERT_EQ(told->sequences[i], from + i);
   }
   done = true;
   sender.join();
