@@ -33,5 +33,10 @@ void add_checkpoint_command(CLI::App& app, Context& context);
 void add_bundle_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
 void add_server_command(CLI::App& app, Context& context);
+// Commands for a running server: start, stop, terminate, list, inspect; message, send, request, channel; events,
+// subscribe.
+void add_actor_commands(CLI::App& app, Context& context);
+void add_message_commands(CLI::App& app, Context& context);
+void add_event_commands(CLI::App& app, Context& context);
 
 }  // namespace theater::cli

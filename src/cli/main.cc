@@ -28,6 +28,9 @@ int main(int argc, char** argv) {
   add_bundle_command(app, context);
   add_bench_command(app, context);
   add_server_command(app, context);
+  add_actor_commands(app, context);
+  add_message_commands(app, context);
+  add_event_commands(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/interrupts.h"
 #include "cli/paths.h"
+#include "cli/remote.h"
 #include "cli/version.h"
 #include "server/server.h"
 
@@ -27,6 +28,7 @@ struct ServeOptions {
   std::vector<std::string> host_names;
   std::string chains;
   std::uint32_t shards = 0;
+  bool legacy_protocol = false;
 };
 
 /// A line for each thing that happens to an actor. Called on shards.
@@ -100,6 +102,7 @@ Result<void> serve(const ServeOptions& options, Context& context) {
   server_options.tokens =
       std::filesystem::absolute(options.tokens.empty() ? token_file() : std::filesystem::path(options.tokens));
   server_options.host_names = options.host_names;
+  server_options.legacy_protocol = options.legacy_protocol;
   auto server = server::Server::start(std::move(server_options), management, context.log);
   if (!server) return fail(std::move(server.error()));
   for (const std::string& address : (*server)->addresses()) {
@@ -118,6 +121,29 @@ Result<void> serve(const ServeOptions& options, Context& context) {
   return {};
 }
 
+Result<void> show_status(Client& client, Context& context) {
+  const auto text = client.status();
+  if (!text) return fail(text.error());
+  if (context.json) {
+    context.output.line(*text);
+    return {};
+  }
+  const auto status = nlohmann::json::parse(*text);
+  const auto number = [](const nlohmann::json& object, const char* name) {
+    return grouped(object.value(name, std::uint64_t{0}));
+  };
+  const nlohmann::json messages = status.value("messages", nlohmann::json::object());
+  context.output.line("version   " + status.value("version", ""));
+  context.output.line("started   " + status.value("started", ""));
+  context.output.line("actors    " + number(status, "actors_living") + " run");
+  context.output.line("events    " + number(status, "events_recorded") + " recorded");
+  context.output.line("messages  " + number(messages, "sent") + " sent, " + number(messages, "delivered") +
+                      " delivered, " + number(messages, "refused") + " refused, " + number(messages, "dead_letters") +
+                      " dead letters");
+  context.output.line("runtime   " + status.value("description", ""));
+  return {};
+}
+
 }  // namespace
 
 void add_server_command(CLI::App& app, Context& context) {
@@ -133,6 +159,9 @@ void add_server_command(CLI::App& app, Context& context) {
                    "Listen by TCP as well, on a loopback address; clients need a token. May be repeated")
       ->type_name("IP:PORT")
       ->allow_extra_args(false);
+  command->add_flag("--legacy-protocol", options->legacy_protocol,
+                    "By TCP also the older management protocol, which knows no tokens: every program of this machine "
+                    "may do everything then");
   command
       ->add_option("--tokens", options->tokens,
                    "File with tokens for TCP, made when it is not there (default: $THEATER_HOME/tokens)")
@@ -151,7 +180,14 @@ void add_server_command(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 256));
   command->footer(
       "Ends on Ctrl-C or SIGTERM, when what runs has been answered. Exit codes: 0 stopped; 1 it could not start.");
-  command->callback([options, &context] {
+  auto remote = std::make_shared<RemoteOptions>();
+  CLI::App* status = command->add_subcommand("status", "How the running server is doing");
+  add_address(*status, *remote);
+  status->callback([remote, &context] {
+    run_remote(context, "server status", *remote, [&](Client& client) { return show_status(client, context); });
+  });
+  command->callback([options, command, &context] {
+    if (!command->get_subcommands().empty()) return;
     if (const auto served = serve(*options, context); !served) {
       context.output.error_line(context.output.bad("theater server: ") + served.error().to_string());
       context.exit_code = kExitFailed;

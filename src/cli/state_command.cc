@@ -1,10 +1,12 @@
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/interrupts.h"
 #include "cli/progress.h"
+#include "cli/remote.h"
 #include "cli/source_options.h"
 #include "replay/state.h"
 
@@ -14,31 +16,51 @@ namespace {
 using nlohmann::ordered_json;
 
 struct Options : SourceOptions {
+  /// Set: the source is an actor of this server.
+  RemoteOptions remote;
   std::optional<std::uint64_t> at;
   std::string format = "pretty";
   std::string output;
 };
 
 struct Found {
-  std::uint64_t sequence = 0;
+  /// None for an actor that runs: what its state is now.
+  std::optional<std::uint64_t> sequence;
   std::optional<Bytes> state;
 };
 
-Result<Found> run(const Options& options) {
+/// No chain lies there, so it names an actor of a server.
+bool names_an_actor(const Options& options) {
+  std::error_code ignored;
+  return !options.remote.address.empty() || !std::filesystem::exists(options.source, ignored);
+}
+
+Result<Found> ask_server(const Options& options) {
+  if (options.at) {
+    return fail(ErrorCode::kNotFound, "--at needs a chain to re-run, and there is none at " + options.source +
+                                          ": a server tells the state as it is now");
+  }
+  auto client = find_server(options.remote);
+  if (!client) return fail(std::move(client.error()));
+  auto state = client->state(options.source);
+  if (!state) return fail(std::move(state.error()));
+  return Found{.sequence = std::nullopt, .state = std::move(*state)};
+}
+
+Result<Found> replay(const Options& options) {
   auto opened = open_source(options);
   if (!opened) return fail(std::move(opened.error()));
   if (opened->chain->next_sequence() == 0) return fail(ErrorCode::kNotFound, "the chain is empty");
-  Found found{.sequence = options.at.value_or(opened->chain->next_sequence() - 1)};
+  const std::uint64_t sequence = options.at.value_or(opened->chain->next_sequence() - 1);
   Progress progress("Replaying " + options.source);
   const Interrupts interrupts;
-  opened->options.progress = [&](std::uint64_t sequence, std::uint64_t) {
-    progress.update(sequence, "events", found.sequence + 1);
+  opened->options.progress = [&](std::uint64_t done, std::uint64_t) {
+    progress.update(done, "events", sequence + 1);
     return !interrupts.seen();
   };
-  auto state = replay::state_after(*opened->chain, found.sequence, opened->options);
+  auto state = replay::state_after(*opened->chain, sequence, opened->options);
   if (!state) return fail(std::move(state.error()));
-  found.state = std::move(*state);
-  return found;
+  return Found{.sequence = sequence, .state = std::move(*state)};
 }
 
 /// JSON as such, other text as it is, everything else in rows of 32 bytes of hexadecimal.
@@ -63,8 +85,10 @@ void show(const Options& options, Context& context, const Found& found) {
       state = {{"size", found.state->size()}, {"hex", to_hex(*found.state)}};
       if (is_text(*found.state)) state["text"] = as_text(*found.state);
     }
-    context.output.line(
-        ordered_json{{"source", options.source}, {"sequence", found.sequence}, {"state", state}}.dump());
+    context.output.line(ordered_json{
+        {"source", options.source},
+        {"sequence", found.sequence ? ordered_json(*found.sequence) : ordered_json(nullptr)},
+        {"state", state}}.dump());
   } else if (options.format == "raw") {
     if (found.state) std::fwrite(found.state->data(), 1, found.state->size(), stdout);
     std::fflush(stdout);
@@ -79,15 +103,17 @@ void show(const Options& options, Context& context, const Found& found) {
 
 void add_state_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("state", "Show an actor's state after an event of its chain");
+  CLI::App* command =
+      app.add_subcommand("state", "Show an actor's state: after an event of its chain, or now, from the server");
   add_source_options(*command, *options);
+  add_address(*command, options->remote);
   command->add_option("--at", options->at, "The event (default: the last)")->type_name("SEQ");
   command->add_option("-f,--format", options->format, "How to show it (default: pretty)")
       ->check(CLI::IsMember({"raw", "json", "pretty", "hex"}));
   command->add_option("-o,--output", options->output, "Write its bytes to a new file instead")->type_name("FILE");
   command->footer("Exit codes: 0 done; 1 the state cannot be had; 130 interrupted.");
   command->callback([options, &context] {
-    auto found = run(*options);
+    auto found = names_an_actor(*options) ? ask_server(*options) : replay(*options);
     if (found && !options->output.empty()) {
       auto written = write_new_file(options->output, as_text(found->state.value_or(Bytes())));
       if (written) return;

@@ -29,9 +29,12 @@ class Connection {
 /// What all connections share. The serving thread only, but for what says otherwise.
 struct ConnectionContext {
   asio::io_context& io;
+  api::Management& management;
+  Work& work;
   Endpoints& endpoints;
   const Access& access;
   const ServerBounds& bounds;
+  bool legacy_protocol = false;
   ServerCounters& counters;
   Log& log;
   std::unordered_set<std::shared_ptr<Connection>> connections;
@@ -51,9 +54,14 @@ struct ConnectionContext {
 struct Origin {
   /// By the Unix socket, from a process of this user.
   bool local_user = false;
+  /// It may speak the legacy protocol, which knows no tokens.
+  bool legacy = false;
 };
 
 /// Serves HTTP on it, and what HTTP is upgraded to.
 void serve_http(ConnectionContext& context, Peer socket, Origin origin);
+
+/// Serves the legacy management protocol on it; `received` was read already.
+void serve_legacy(ConnectionContext& context, Peer socket, ByteView received);
 
 }  // namespace theater::server

@@ -11,6 +11,7 @@
 #include <boost/beast/websocket/rfc6455.hpp>
 
 #include "server/connection.h"
+#include "server/legacy_frames.h"
 #include "server/live.h"
 #include "server/problem.h"
 #include "server/websocket_connection.h"
@@ -95,9 +96,19 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
                             [self = shared_from_this()](error_code error, std::size_t size) {
                               if (error) return self->drop();
                               self->buffer_.commit(size);
+                              const bool first = std::exchange(self->first_bytes_, false);
+                              if (first && self->origin_.legacy && self->is_legacy()) return self->become_legacy();
                               self->deadline_ = Clock::now() + self->context_.bounds.header_time;
                               self->read_header();
                             });
+  }
+
+  bool is_legacy() const { return begins_legacy(*static_cast<const std::uint8_t*>(buffer_.data().data())); }
+
+  void become_legacy() {
+    const auto data = buffer_.data();
+    serve_legacy(context_, std::move(socket_), {static_cast<const std::uint8_t*>(data.data()), data.size()});
+    finish();
   }
 
   void read_header() {
@@ -336,6 +347,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   Clock::time_point deadline_;
   Clock::time_point alive_;
   Phase phase_ = Phase::kIdle;
+  bool first_bytes_ = true;
   bool keep_alive_ = true;
   bool writing_ = false;
   bool finished_ = false;

@@ -98,7 +98,7 @@ class TcpListener final : public SocketListener<Tcp> {
   std::optional<Origin> origin_of(Peer& peer) override {
     const int on = 1;
     (void)setsockopt(peer.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    return Origin{.local_user = false};
+    return Origin{.local_user = false, .legacy = context_.legacy_protocol};
   }
 
   std::string address_;
@@ -159,7 +159,7 @@ class UnixListener final : public SocketListener<Local> {
       context_.log.warning("event=peer-refused uid=" + std::to_string(credentials.uid));
       return std::nullopt;
     }
-    return Origin{.local_user = true};
+    return Origin{.local_user = true, .legacy = false};
   }
 
   const std::filesystem::path path_;

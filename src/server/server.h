@@ -41,6 +41,9 @@ struct ServerOptions {
   std::filesystem::path tokens;
   /// Names in Host headers beside those of loopback.
   std::vector<std::string> host_names;
+  /// Also the legacy management protocol on the TCP addresses, without tokens: whoever may use this machine may do
+  /// everything then.
+  bool legacy_protocol = false;
   ServerBounds bounds;
 };
 

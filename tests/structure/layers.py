@@ -21,6 +21,7 @@ PUBLIC_HEADERS = {
     "handlers": "handlers",
     "replay": "replay",
     "runtime": "runtime", "theater": "runtime",
+    "client": "client",
 }
 # The engine library's C interface; src/engine passes its plain types on.
 ENGINE_HEADER = "theater_engine.h"

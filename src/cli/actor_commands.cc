@@ -1,0 +1,190 @@
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/event_lines.h"
+#include "cli/interrupts.h"
+#include "cli/remote.h"
+
+namespace theater::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct StartOptions : RemoteOptions {
+  std::string manifest;
+  std::string initial_state;
+  std::string event_fields;
+  bool subscribe = false;
+  bool wait = false;
+  bool signals = false;
+};
+
+/// Follows the actor until it has ended or Ctrl-C; true when it was Ctrl-C.
+Result<bool> follow_to_end(Client& client, Context& context, const StartOptions& options, const std::string& id) {
+  const Interrupts interrupts;
+  RemoteEventQuery query;
+  query.from = 0;
+  const EventLines lines(context, {.format = EventFormat::kCompact, .fields = split_fields(options.event_fields)});
+  auto followed = client.follow(
+      id, query,
+      [&](const RemoteEvent& event) {
+        if (options.subscribe) lines.show(event);
+        return event.kind != "stopped" && !interrupts.seen();
+      },
+      [&] { return !interrupts.seen(); });
+  if (!followed) return fail(std::move(followed.error()));
+  return interrupts.seen();
+}
+
+Result<void> start(Client& client, Context& context, const StartOptions& options) {
+  RemoteStart start;
+  // As the server sees it: on the same machine, whatever its working directory is.
+  start.manifest_path = std::filesystem::absolute(options.manifest).lexically_normal().string();
+  if (!options.initial_state.empty()) {
+    auto state = read_bytes(options.initial_state);
+    if (!state) return fail(std::move(state.error()));
+    start.initial_state = std::move(*state);
+  }
+  const auto started = client.start(start);
+  if (!started) return fail(started.error());
+  const std::string id = to_string(*started);
+  context.output.line(context.json ? ordered_json{{"id", id}}.dump() : id);
+  if (!options.subscribe && !options.wait && !options.signals) return {};
+  const auto interrupted = follow_to_end(client, context, options, id);
+  if (!interrupted) return fail(interrupted.error());
+  if (*interrupted) {
+    context.exit_code = kExitInterrupted;
+    if (!options.signals) return {};
+    if (auto stopped = client.stop(id); !stopped) return fail(std::move(stopped.error()));
+  }
+  const auto actor = client.inspect(id);
+  if (!actor) return fail(actor.error());
+  if (options.wait) {
+    context.output.line(context.json ? actor->json : "ended (" + actor->end_reason + ") " + actor->end_message);
+  }
+  if (actor->status == "failed") context.exit_code = kExitFailed;
+  return {};
+}
+
+void show_list(Context& context, const std::vector<RemoteActor>& actors, bool all) {
+  std::size_t shown = 0;
+  for (const RemoteActor& actor : actors) {
+    const bool lives = actor.status == "running" || actor.status == "starting";
+    if (!lives && !all) continue;
+    ++shown;
+    if (context.json) {
+      context.output.line(actor.json);
+    } else {
+      const std::string status = actor.status == "failed" ? context.output.bad("failed  ") : actor.status + " ";
+      context.output.line(to_string(actor.id) + "  " + status + " " + printable(as_bytes(actor.name), 100));
+    }
+  }
+  if (shown == 0 && !context.json) context.output.line(all ? "no actors" : "no actors run");
+}
+
+void show_actor(Context& context, const RemoteActor& actor) {
+  if (context.json) return context.output.line(actor.json);
+  context.output.line("id       " + to_string(actor.id));
+  context.output.line("name     " + printable(as_bytes(actor.name), 200));
+  context.output.line("status   " + actor.status);
+  if (actor.parent) context.output.line("parent   " + to_string(*actor.parent));
+  context.output.line("events   " + grouped(actor.events));
+  context.output.line("mailbox  " + grouped(actor.mailbox_messages) + " messages");
+  context.output.line("memory   " + byte_size(actor.memory_bytes));
+  if (!actor.end_reason.empty()) {
+    context.output.line("ended    " + actor.end_reason +
+                        (actor.end_message.empty() ? "" : ": " + printable(as_bytes(actor.end_message), 2000)));
+  }
+}
+
+Result<void> inspect(Client& client, Context& context, const std::string& id, bool detailed) {
+  const auto actor = client.inspect(id);
+  if (!actor) return fail(actor.error());
+  show_actor(context, *actor);
+  // One that has ended keeps no manifest.
+  if (!detailed || !actor->end_reason.empty()) return {};
+  const auto manifest = client.manifest(id);
+  if (!manifest) return fail(manifest.error());
+  context.output.line(context.json ? *manifest : ordered_json::parse(*manifest).dump(2));
+  return {};
+}
+
+void add_start_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<StartOptions>();
+  CLI::App* command = app.add_subcommand("start", "Start an actor on the server and print its id");
+  add_address(*command, *options);
+  command->add_option("manifest", options->manifest, "Manifest, or the folder that holds its manifest.toml")
+      ->required()
+      ->type_name("MANIFEST");
+  command
+      ->add_option("-i,--initial-state", options->initial_state,
+                   "File with the state passed to init (-: standard input)")
+      ->type_name("FILE");
+  command->add_flag("-s,--subscribe", options->subscribe, "Show its events until it ends");
+  command->add_flag("-p,--parent", options->wait, "Wait until it ends, and show how");
+  command->add_flag("-u,--unix-signals", options->signals, "Wait; Ctrl-C and SIGTERM stop the actor");
+  command
+      ->add_option("--event-fields", options->event_fields,
+                   "Of the events' JSON fields show these, separated by commas")
+      ->type_name("FIELDS");
+  command->callback([options, &context] {
+    run_remote(context, "start", *options, [&](Client& client) { return start(client, context, *options); });
+  });
+}
+
+void add_stop_command(CLI::App& app, Context& context, const std::string& name, const std::string& help,
+                      Result<RemoteActor> (Client::*stop)(std::string_view)) {
+  auto options = std::make_shared<RemoteOptions>();
+  CLI::App* command = app.add_subcommand(name, help);
+  add_address(*command, *options);
+  add_actor(*command, *options);
+  command->callback([options, name, stop, &context] {
+    run_remote(context, name, *options, [&](Client& client) -> Result<void> {
+      const auto stopped = (client.*stop)(options->actor);
+      if (!stopped) return fail(stopped.error());
+      context.output.line(context.json ? stopped->json : to_string(stopped->id) + " " + stopped->status);
+      return {};
+    });
+  });
+}
+
+void add_list_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<RemoteOptions>();
+  auto all = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("list", "List the server's actors");
+  add_address(*command, *options);
+  command->add_flag("--all", *all, "Also those that have ended and are remembered");
+  command->callback([options, all, &context] {
+    run_remote(context, "list", *options, [&](Client& client) -> Result<void> {
+      const auto actors = client.list();
+      if (!actors) return fail(actors.error());
+      show_list(context, *actors, *all);
+      return {};
+    });
+  });
+}
+
+void add_inspect_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<RemoteOptions>();
+  auto detailed = std::make_shared<bool>(false);
+  CLI::App* command = app.add_subcommand("inspect", "Show all about an actor");
+  add_address(*command, *options);
+  add_actor(*command, *options);
+  command->add_flag("-d,--detailed", *detailed, "Also its manifest");
+  command->callback([options, detailed, &context] {
+    run_remote(context, "inspect", *options,
+               [&](Client& client) { return inspect(client, context, options->actor, *detailed); });
+  });
+}
+
+}  // namespace
+
+void add_actor_commands(CLI::App& app, Context& context) {
+  add_start_command(app, context);
+  add_stop_command(app, context, "stop", "End an actor", &Client::stop);
+  add_stop_command(app, context, "terminate", "End an actor, recorded as terminated", &Client::terminate);
+  add_list_command(app, context);
+  add_inspect_command(app, context);
+}
+
+}  // namespace theater::cli

@@ -1,0 +1,96 @@
+#include "cli/event_lines.h"
+
+#include <charconv>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.h"
+
+namespace theater::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// As RFC 4180 quotes.
+std::string csv(const std::string& text) {
+  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted.append(c == '"' ? "\"\"" : std::string(1, c));
+  return quoted + "\"";
+}
+
+std::string some_fields(const RemoteEvent& event, const std::vector<std::string>& fields) {
+  const auto json = ordered_json::parse(event.json, nullptr, false);
+  std::string line;
+  for (const std::string& field : fields) {
+    const auto found = json.find(field);
+    if (found == json.end()) continue;
+    if (!line.empty()) line += ' ';
+    line += field + "=" + (found->is_string() ? found->get<std::string>() : found->dump());
+  }
+  return printable(as_bytes(line), 4096);
+}
+
+}  // namespace
+
+std::optional<EventFormat> parse_event_format(const std::string& name) {
+  if (name == "pretty") return EventFormat::kPretty;
+  if (name == "compact") return EventFormat::kCompact;
+  if (name == "json") return EventFormat::kJson;
+  if (name == "csv") return EventFormat::kCsv;
+  return std::nullopt;
+}
+
+std::vector<std::string> split_fields(const std::string& text) {
+  std::vector<std::string> fields;
+  std::size_t begin = 0;
+  while (begin < text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    if (end > begin) fields.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return fields;
+}
+
+void EventLines::begin() const {
+  if (!context_.json && options_.format == EventFormat::kCsv) {
+    context_.output.line("sequence,time_ms,kind,type,description");
+  }
+}
+
+void EventLines::show(const RemoteEvent& event) const {
+  if (context_.json || options_.format == EventFormat::kJson) return context_.output.line(event.json);
+  if (!options_.fields.empty()) return context_.output.line(some_fields(event, options_.fields));
+  const std::string sequence = std::to_string(event.sequence);
+  if (options_.format == EventFormat::kCsv) {
+    return context_.output.line(sequence + "," + std::to_string(event.time_ms) + "," + event.kind + "," +
+                                csv(event.type) + "," + csv(event.description));
+  }
+  const std::string time = clock_time(event.time_ms * kNsPerMs);
+  if (options_.format == EventFormat::kCompact) {
+    return context_.output.line(context_.output.dim(time) + " " + sequence + " " + event.description);
+  }
+  context_.output.line(context_.output.bold(sequence) + "  " + context_.output.dim(time) + "  " +
+                       context_.output.hashed(event.kind) + "  " + event.type);
+  if (options_.detailed) {
+    context_.output.line(ordered_json::parse(event.json).dump(2));
+  } else {
+    context_.output.line("    " + event.description);
+  }
+}
+
+std::optional<std::uint64_t> parse_time_ms(const std::string& text) {
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  if (const auto [stop, error] = std::from_chars(text.data(), end, number); error == std::errc() && stop == end) {
+    return number;
+  }
+  std::tm parts{};
+  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr || std::string_view(rest) != "Z") return std::nullopt;
+  const std::time_t seconds = timegm(&parts);
+  if (seconds < 0) return std::nullopt;
+  return static_cast<std::uint64_t>(seconds) * 1000;
+}
+
+}  // namespace theater::cli

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cli/commands.h"
+#include "theater/client.h"
+
+namespace theater::cli {
+
+/// What every command that talks to a server is given.
+struct RemoteOptions {
+  std::string address;
+  std::string actor;
+};
+
+/// Adds -a/--address.
+void add_address(CLI::App& command, RemoteOptions& options);
+/// Adds the actor that the command is about.
+void add_actor(CLI::App& command, RemoteOptions& options);
+
+/// The server that --address, $THEATER_SERVER_ADDRESS or neither names, with the token of $THEATER_TOKEN or, by TCP, of
+/// this user's file of tokens.
+Result<Client> find_server(const RemoteOptions& options);
+
+/// On standard error, or as an object with --json.
+void tell_error(Context& context, const std::string& name, const Error& error);
+/// Runs a command's body and tells its error.
+template <class Body>
+void run_remote(Context& context, const std::string& name, const RemoteOptions& options, Body body) {
+  auto client = find_server(options);
+  Result<void> done = client ? body(*client) : Result<void>(fail(client.error()));
+  if (done) return;
+  context.exit_code = kExitFailed;
+  tell_error(context, name, done.error());
+}
+
+/// A file's bytes, "-" for standard input.
+Result<Bytes> read_bytes(const std::string& path);
+/// A message as a line, or as an object with `text` or `data`.
+void show_message(Context& context, ByteView message);
+
+}  // namespace theater::cli

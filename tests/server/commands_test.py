@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""commands_test.py THEATER COMPONENTS: the program's commands against a running server."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from wire import Server
+
+PROGRAM, COMPONENTS = sys.argv[1:3]
+
+
+class Commands(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(PROGRAM, COMPONENTS)
+        cls.folder = cls.server.folder.name
+
+    @classmethod
+    def tearDownClass(cls):
+        code = cls.server.stop()
+        cls.server.close()
+        assert code == 0
+
+    def run_it(self, *arguments, code=0, given=b"", environment=None):
+        """Standard output; standard error is in self.said."""
+        run = subprocess.run([PROGRAM, *arguments], env=dict(self.server.environment, **(environment or {})), input=given,
+                             capture_output=True, timeout=60)
+        self.said = run.stderr.decode()
+        self.assertEqual(run.returncode, code, (arguments, run.stdout, self.said))
+        return run.stdout.decode()
+
+    def manifest(self, name, component="guests/echo"):
+        path = os.path.join(self.folder, name + ".toml")
+        with open(path, "w") as file:
+            file.write(self.server.manifest(name, component))
+        return path
+
+    def test_from_start_to_stop(self):
+        actor = self.run_it("start", self.manifest("whole")).strip()
+        self.assertIn(f"{actor}  running  whole\n", self.run_it("list"))
+        self.assertEqual(self.run_it("message", "whole", "hello"), "")
+        self.assertEqual(self.run_it("message", "whole", "state", "-r"), "hello\n")
+        self.assertEqual(self.run_it("request", actor, "how are you"), "how are you\n")
+        self.assertEqual(self.run_it("state", "whole"), "hello\n")
+        self.assertIn("name     whole", self.run_it("inspect", "whole"))
+        self.assertIn('"message-server"', self.run_it("inspect", "whole", "-d"))
+        self.assertEqual(self.run_it("stop", "whole"), f"{actor} stopped\n")
+        self.assertNotIn(actor, self.run_it("list"))
+        self.assertIn(f"{actor}  stopped  whole\n", self.run_it("list", "--all"))
+        self.assertIn("ended    requested", self.run_it("inspect", actor))
+
+    def test_what_is_json_is_json(self):
+        actor = json.loads(self.run_it("--json", "start", self.manifest("machine")))["id"]
+        self.assertEqual(json.loads(self.run_it("--json", "request", "machine", "hi"))["text"], "hi")
+        self.assertEqual(json.loads(self.run_it("--json", "inspect", "machine"))["id"], actor)
+        for line in self.run_it("--json", "list").splitlines():
+            json.loads(line)
+        kinds = [json.loads(line)["kind"] for line in self.run_it("--json", "events", "machine").splitlines()]
+        self.assertEqual(kinds[0], "started")
+        self.assertGreaterEqual(json.loads(self.run_it("--json", "server", "status"))["actors_living"], 1)
+        error = json.loads(self.run_it("--json", "inspect", "nobody", code=1))["error"]
+        self.assertEqual(error["code"], "not-found")
+        self.assertEqual(json.loads(self.run_it("--json", "terminate", "machine"))["end"]["reason"], "terminated")
+
+    def test_messages_come_from_files_and_states_leave_as_they_are(self):
+        path = os.path.join(self.folder, "message")
+        with open(path, "wb") as file:
+            file.write(b'{"a": [1, 2]}')
+        self.run_it("start", self.manifest("filed"))
+        self.run_it("send", "filed", "-f", path)
+        self.assertEqual(self.run_it("state", "filed", "-f", "raw"), '{"a": [1, 2]}')
+        state = json.loads(self.run_it("state", "filed", "-f", "json"))
+        self.assertEqual((state["sequence"], state["state"]["text"]), (None, '{"a": [1, 2]}'))
+        self.assertEqual(self.run_it("request", "filed", "-f", "-", given=b"piped"), "piped\n")
+        self.run_it("send", "filed", "text", "-f", path, code=1)
+        self.assertIn("not both", self.said)
+
+    def test_events_are_narrowed_and_ordered(self):
+        self.run_it("start", self.manifest("eventful"))
+        for i in range(3):
+            self.run_it("request", "eventful", f"number {i}")
+        lines = self.run_it("events", "eventful", "-f", "csv").splitlines()
+        self.assertEqual(lines[0], "sequence,time_ms,kind,type,description")
+        self.assertEqual([int(line.split(",")[0]) for line in lines[1:]], list(range(len(lines) - 1)))
+        last = self.run_it("events", "eventful", "-f", "csv", "-r", "-l", "2").splitlines()
+        self.assertEqual(last[1:], [lines[-1], lines[-2]])
+        self.assertEqual(len(self.run_it("events", "eventful", "--search", "number 1", "-t", "theater:simple", "-f",
+                                         "compact").splitlines()), 2)
+        self.assertEqual(self.run_it("events", "eventful", "--to", "2020-01-01T00:00:00Z"), "")
+        self.run_it("events", "eventful", "--from", "yesterday", code=1)
+        self.assertIn("--from takes", self.said)
+
+    def test_a_subscription_shows_history_and_ends(self):
+        actor = self.run_it("start", self.manifest("listened")).strip()
+        self.run_it("request", "listened", "x")
+        shown = self.run_it("subscribe", "-", "-H", "-l", "3", "-f", "compact", given=actor.encode() + b"\n")
+        self.assertEqual(len(shown.splitlines()), 3)
+        shown = self.run_it("subscribe", actor, "-H", "--history-limit", "1", "-l", "1", "-f", "json")
+        self.assertEqual(json.loads(shown)["kind"], "returned")
+        self.run_it("subscribe", actor, "-t", "0.1", code=1)
+        self.assertIn("no event for", self.said)
+        self.run_it("stop", actor)
+        self.assertIn("stopped", self.run_it("subscribe", actor, "-H"))
+
+    def test_start_waits_for_the_end(self):
+        state = os.path.join(self.folder, "state")
+        with open(state, "wb") as file:
+            file.write(b"begun")
+        process = subprocess.Popen([PROGRAM, "start", self.manifest("awaited"), "-p", "-s", "-i", state],
+                                   env=self.server.environment, stdout=subprocess.PIPE)
+        actor = process.stdout.readline().decode().strip()
+        self.assertEqual(self.run_it("state", actor), "begun\n")
+        self.run_it("send", actor, "stop")
+        rest = process.communicate(timeout=60)[0].decode()
+        self.assertEqual(process.returncode, 0)
+        self.assertIn("ended (shutdown)", rest)
+        self.assertIn("handle-send", rest)
+
+    def test_a_channel_is_a_line_each_way(self):
+        self.run_it("start", self.manifest("spoken-to"))
+        self.assertEqual(self.run_it("channel", "open", "spoken-to", "-m", "hello", given=b"one\ntwo\nclose\n"),
+                         "hello\none\ntwo\n")
+        self.assertIn("closed by the actor", self.said)
+        self.assertEqual(self.run_it("channel", "open", "spoken-to", given=b"no newline"), "no newline\n")
+        self.run_it("channel", "open", "spoken-to", "-m", "refuse", code=1)
+
+    def test_by_tcp_with_this_users_token(self):
+        address = f"127.0.0.1:{self.server.port}"
+        self.assertIn("version", self.run_it("server", "status", "-a", address))
+        self.assertIn("version", self.run_it("server", "status", environment={"THEATER_SERVER_ADDRESS": address}))
+        read_only = {"THEATER_TOKEN": self.server.tokens["read"]}
+        self.run_it("list", "-a", address, environment=read_only)
+        self.run_it("start", self.manifest("forbidden"), "-a", address, environment=read_only, code=1)
+        self.assertIn('needs "admin"', self.said)
+
+    def test_what_goes_wrong_says_what_to_do(self):
+        with tempfile.TemporaryDirectory() as nowhere:
+            self.run_it("list", environment={"THEATER_HOME": nowhere}, code=1)
+        self.assertIn("no server listens on unix:", self.said)
+        self.assertIn('start one with "theater server"', self.said)
+        self.run_it("list", "-a", "nonsense", code=1)
+        self.assertIn("give unix:/PATH or HOST:PORT", self.said)
+        self.run_it("start", "/no/such/manifest.toml", code=1)
+        self.assertIn("no/such/manifest.toml", self.said)
+        self.run_it("request", "nobody", "x", code=1)
+        self.assertIn("no such actor: nobody", self.said)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
