@@ -47,6 +47,16 @@ class RuntimeHandler final : public Handler {
   Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
 };
 
+/// Children: the interfaces `theater:simple/supervisor` (for guests to call) and `supervisor-handlers` (called in
+/// guests when a child ends). Only a parent may act on a child.
+class SupervisorHandler final : public Handler {
+ public:
+  std::string_view type() const override { return "supervisor"; }
+  std::span<const HandlerInterface> imports() const override;
+  std::span<const std::string_view> exports() const override;
+  Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
+};
+
 /// The handlers that come with Theater, for actors that talk through this router, which must outlive the runtime.
 HandlerRegistry builtin_handlers(MessageRouter& router);
 

@@ -96,6 +96,8 @@ struct ActorLimits {
   std::uint64_t message_max_bytes = 4ull << 20;
   std::uint64_t request_timeout_ms = 30'000;
   std::uint32_t channels_max = 1'000;
+  std::uint32_t children_max = 1'000;
+  std::uint64_t stop_timeout_ms = 5'000;
 
   bool operator==(const ActorLimits&) const = default;
 };
@@ -118,6 +120,34 @@ struct ChainPolicy {
   std::optional<std::uint64_t> retain_bytes;
 
   bool operator==(const ChainPolicy&) const = default;
+};
+
+/// When a child that has ended is started again.
+enum class RestartPolicy : std::uint8_t {
+  kTemporary,  ///< never
+  kTransient,  ///< when it failed
+  kPermanent,  ///< always
+};
+
+/// Which of a parent's children are restarted when one of them is.
+enum class RestartStrategy : std::uint8_t {
+  kOneForOne,   ///< that one
+  kOneForAll,   ///< all
+  kRestForOne,  ///< that one and those started after it
+};
+
+/// `[supervision]`: when this actor is restarted (`restart`), and how it restarts its children (the rest). For an actor
+/// without a parent the runtime goes by the actor's own. The defaults here are those of base/limits.h.
+struct Supervision {
+  RestartPolicy restart = RestartPolicy::kTemporary;
+  RestartStrategy strategy = RestartStrategy::kOneForOne;
+  std::uint32_t max_restarts = 3;
+  std::uint64_t within_s = 5;
+  std::uint64_t backoff_min_ms = 100;
+  std::uint64_t backoff_max_ms = 10'000;
+  std::uint64_t backoff_jitter_ms = 100;
+
+  bool operator==(const Supervision&) const = default;
 };
 
 enum class PermissionMode : std::uint8_t {
@@ -200,11 +230,14 @@ struct Manifest {
   bool save_chain = false;
   /// Start again with the last state when the data directory is opened again.
   bool resume = false;
+  /// Others reach the actor by its name, which no other actor may have.
+  bool unique = false;
 
   std::vector<HandlerConfig> handlers;
   Permissions permission_policy;
   ActorLimits limits;
   ChainPolicy chain;
+  Supervision supervision;
 
   /// What errors call it: its path, or what the caller named it.
   std::string source_name;

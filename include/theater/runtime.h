@@ -29,7 +29,14 @@ class RuntimeCore;
 }
 
 /// How an actor is doing.
-enum class ActorStatus : std::uint8_t { kStarting, kRunning, kStopped, kFailed };
+enum class ActorStatus : std::uint8_t {
+  kStarting,  ///< its init runs, or it waits to be started again
+  kRunning,
+  kPaused,    ///< messages wait
+  kStopping,  ///< its children end, then its running turn, then it
+  kStopped,
+  kFailed,
+};
 std::string_view to_string(ActorStatus status);
 
 struct ActorInfo {
@@ -45,6 +52,10 @@ struct ActorInfo {
   /// Once it has ended: why, in words.
   std::string end_message;
   StopReason end_reason{};
+  /// With StopReason::kFailed.
+  FailureReason failure{};
+  /// How often it was started again.
+  std::uint64_t restarts = 0;
   /// What it gave to runtime.shutdown.
   std::optional<Bytes> result;
 };
@@ -112,8 +123,9 @@ struct SpawnOptions {
   std::optional<Bytes> state;
   /// The state is that of another actor after this event: recorded at the new chain's start.
   std::optional<ForkOrigin> forked_from;
+  /// Must live. It may ask about its child by the supervisor interface, and ends before it does.
   std::optional<ActorId> parent;
-  /// Let others reach it by its manifest's name, which must be free.
+  /// Let others reach it by its manifest's name, which must be free; so does `unique = true` in the manifest.
   bool register_name = false;
   /// Put it on the shard of this actor, for actors that talk to each other more than to others; none: the next shard in
   /// turn.
@@ -180,11 +192,23 @@ class Runtime {
   /// is free. To be called once, before others are spawned; nothing without a data directory.
   std::vector<ResumedActor> resume();
 
-  /// Ends an actor: a suspended call is given up, waiting messages become dead letters. Returns when it has ended.
-  /// kNotFound; ending one that has ended is no error.
+  /// Ends an actor for good, its children before it, last started first. Each ends its running turn first, for
+  /// limits.stop_timeout_ms of its manifest at most; then a suspended call is given up. Waiting messages become dead
+  /// letters; waiting requests and open channels are told. Returns when it has ended. kNotFound; ending one that has
+  /// ended is no error.
   Result<void> stop(const ActorId& id);
-  /// The same, recorded as terminated: for an actor that is not to be asked.
+  /// The same without waiting for turns.
   Result<void> terminate(const ActorId& id);
+  /// Ends the actor and its children and makes it anew: same id, name and chain, first state. Also an actor that has
+  /// ended, while it is remembered (limits::kEndedChildrenKept). Returns when its init has returned. kNotFound,
+  /// kStopped when it is being ended, or why it did not start.
+  Result<void> restart(const ActorId& id);
+  /// No turn begins until unpause(); messages wait in the mailbox. kNotRunning unless it runs.
+  Result<void> pause(const ActorId& id);
+  /// kNotRunning unless it is paused.
+  Result<void> unpause(const ActorId& id);
+  /// In the order of their start.
+  std::vector<ActorId> children(const ActorId& id) const;
   /// Waits until the actor has ended, or the time is over (kTimeout).
   Result<ActorInfo> wait(const ActorId& id, std::chrono::milliseconds timeout);
   /// Waits until no actor lives, or the time is over. True if none lives.
@@ -221,7 +245,7 @@ class Runtime {
   std::string describe() const;
 
   /// Ends all actors, as the end of the runtime does, and waits for it. What is kept of them can be read still; those
-  /// with `resume = true` start again when their data directory is opened again.
+  /// with `resume = true` start again when their data directory is opened again. No actor starts afterwards.
   void end_all();
   /// Ends all actors and the shards. Called by the destructor.
   void shut_down();

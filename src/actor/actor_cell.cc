@@ -10,12 +10,6 @@
 #include "sched/task.h"
 
 namespace theater::actor {
-namespace {
-
-StopReason stop_reason_of_failure() { return StopReason::kFailed; }
-
-}  // namespace
-
 std::uint32_t ActorSpec::accepted_kinds() const {
   std::uint32_t kinds = 1u << static_cast<unsigned>(MessageKind::kPosted);
   for (std::uint16_t slot = 0; slot < kFirstPostedSlot; ++slot) {
@@ -44,6 +38,7 @@ ActorCell::~ActorCell() {
   THEATER_CHECK(!is_queued());
   services_.forget(*this);
   if (deadline_) services_.shard.timers().disarm(*deadline_);
+  if (ending_) services_.shard.timers().disarm(*ending_);
 }
 
 Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
@@ -68,7 +63,10 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
       for (const auto& handler : handlers_) handler->actor_ended();
       handlers_.clear();
       services_.gates.close(address_);
-      phase_ = ActorPhase::kEnded;
+      begin_link();
+      mark_ended(StopReason::kFailed, made.error().to_string());
+      record_stopped();
+      seal_link();
       return fail(std::move(made.error()));
     }
     handlers_.push_back(std::move(*made));
@@ -193,7 +191,7 @@ void ActorCell::run() {
   begin_link();
   if (suspended_) resume_turn();
   for (unsigned turns = 0; turns < limits::kBatchMessages; ++turns) {
-    if (suspended_ || phase_ == ActorPhase::kEnded || mailbox_.empty()) break;
+    if (suspended_ || paused_ || phase_ == ActorPhase::kEnded || mailbox_.empty()) break;
     if (turns > 0) services_.builder.set_time(wall_ns());
     make_room_in_link();
     start_turn(mailbox_.pop());
@@ -286,7 +284,7 @@ void ActorCell::turn_advanced(const te_outcome& outcome) {
       const bool failed_to_start = current_->kind == MessageKind::kInit;
       if (!failed_to_start) log("handler returned an error: " + error);
       finish_turn({.status = outcome.status, .result = {}, .error = error});
-      if (failed_to_start) mark_ended(stop_reason_of_failure(), "init returned an error: " + error);
+      if (failed_to_start) mark_failed(FailureReason::kGuestError, "init returned an error: " + error);
       return;
     }
     case TE_CALL_TRAPPED: turn_trapped(outcome); return;
@@ -340,7 +338,7 @@ void ActorCell::turn_trapped(const te_outcome& outcome) {
   const ByteView backtrace = from_engine(outcome.backtrace);
   if (!backtrace.empty()) message += "\n" + std::string(as_text(backtrace));
   finish_turn({.status = TE_CALL_TRAPPED, .result = {}, .error = error});
-  mark_ended(stop_reason_of_failure(), std::move(message));
+  mark_failed(failure_of(outcome.trap), std::move(message));
 }
 
 void ActorCell::finish_turn(const TurnResult& result) {
@@ -356,7 +354,12 @@ void ActorCell::finish_turn(const TurnResult& result) {
     hooks_->turn_ended(*message, result);
   }
   services_.recycle(message);
-  if (stop_requested_ && phase_ != ActorPhase::kEnded) mark_ended(StopReason::kShutdown, "shutdown");
+  if (phase_ == ActorPhase::kEnded) return;
+  if (stop_requested_) {
+    mark_ended(StopReason::kShutdown, "shutdown");
+  } else if (ending_) {
+    mark_ended(ending_->reason, std::move(ending_->message));
+  }
 }
 
 // Host calls ----------------------------------------------------------------------------------------------------------
@@ -455,6 +458,11 @@ void ActorCell::mark_ended(StopReason reason, std::string message) {
   end_message_ = std::move(message);
 }
 
+void ActorCell::mark_failed(FailureReason reason, std::string message) {
+  failure_ = reason;
+  mark_ended(StopReason::kFailed, std::move(message));
+}
+
 void ActorCell::record_stopped() {
   make_room_in_link();
   services_.builder.stopped(end_reason_, end_message_);
@@ -471,6 +479,49 @@ void ActorCell::end(StopReason reason, std::string_view message) {
   }
   record_stopped();
   finish_end();
+}
+
+void ActorCell::end_after_turn(StopReason reason, std::string_view message, std::uint64_t deadline_ns) {
+  if (phase_ == ActorPhase::kEnded || ending_) return;
+  if (!suspended_) return end(reason, message);
+  ending_ = std::make_unique<EndDeadline>(*this);
+  ending_->reason = reason;
+  ending_->message = message;
+  services_.shard.timers().arm(*ending_, deadline_ns);
+}
+
+void ActorCell::EndDeadline::expired() {
+  cell_.end(reason, message.empty() ? "its turn did not end in time" : message + "; its turn did not end in time");
+}
+
+void ActorCell::pause() {
+  if (paused_ || phase_ != ActorPhase::kRunning) return;
+  note("runtime.paused", {});
+  paused_ = true;
+}
+
+void ActorCell::go_on() {
+  if (!paused_) return;
+  note("runtime.continued", {});
+  paused_ = false;
+  if (ready()) services_.shard.schedule(*this);
+}
+
+bool ActorCell::call_later(std::uint16_t slot, ByteView params, const std::optional<Cause>& cause) {
+  if (phase_ == ActorPhase::kEnded || spec_->export_of(slot) == ActorSpec::kNotExported) return false;
+  address_.gate->reserve_always(address_.generation, MessageKind::kPosted, params.size());
+  Message* message = services_.messages.take();
+  message->kind = MessageKind::kPosted;
+  message->slot = slot;
+  message->counts_as_message = false;
+  message->target = address_;
+  message->target_id = id_;
+  message->sender = cause ? cause->actor : ActorId();
+  message->cause_sequence = cause ? cause->sequence : 0;
+  message->reserved_bytes = static_cast<std::uint32_t>(params.size());
+  message->set_plain_params(params);
+  enqueue(message);
+  return true;
 }
 
 void ActorCell::announce_start() {
@@ -497,6 +548,7 @@ void ActorCell::finish_end() {
   seal_link();
   announce_start();
   if (deadline_) services_.shard.timers().disarm(*deadline_);
+  if (ending_) services_.shard.timers().disarm(*ending_);
   services_.gates.close(address_);
   if (current_ != nullptr) {
     // A suspended turn. The guest goes first: it must not see what follows.

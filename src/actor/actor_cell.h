@@ -89,6 +89,17 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   /// Ends the actor, at once and from outside of its turns: a suspended call is given up, waiting messages become dead
   /// letters.
   void end(StopReason reason, std::string_view message);
+  /// Ends the actor when its suspended turn is over, at `deadline_ns` (monotonic) at the latest; at once when none is
+  /// under way. No further turn begins.
+  void end_after_turn(StopReason reason, std::string_view message, std::uint64_t deadline_ns);
+  /// No turn begins until go_on(); messages wait. One that is suspended goes on to its end. Recorded, unless nothing
+  /// changes.
+  void pause();
+  void go_on();
+  bool is_paused() const { return paused_; }
+  /// Queues a call of the exported function in this slot, even when the mailbox is full: for what must not be lost and
+  /// is bounded otherwise. False when the component does not export it.
+  bool call_later(std::uint16_t slot, ByteView params, const std::optional<Cause>& cause);
 
   // What a Guest's host calls come to.
   te_host_status host_call(std::uint32_t import_index, te_value params, te_host_reply* reply);
@@ -122,6 +133,8 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   StopReason end_reason() const { return end_reason_; }
   const std::string& end_message() const { return end_message_; }
   const std::optional<Bytes>& end_result() const { return stop_result_; }
+  /// With StopReason::kFailed.
+  FailureReason failure() const { return failure_; }
   /// init had returned before.
   bool was_running() const { return was_running_; }
 
@@ -164,6 +177,17 @@ class ActorCell final : public sched::Runnable, public ActorContext {
     ActorCell& cell_;
   };
 
+  class EndDeadline final : public sched::Timer {
+   public:
+    explicit EndDeadline(ActorCell& cell) : cell_(cell) {}
+    void expired() override;
+    StopReason reason{};
+    std::string message;
+
+   private:
+    ActorCell& cell_;
+  };
+
   /// New turns would be recorded nowhere: all that waits is refused.
   void refuse_turns();
   /// What waits in the outbox leaves, at once or when what caused it is safe.
@@ -176,7 +200,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   void begin_link();
   void make_room_in_link();
   void seal_link();
-  bool ready() const { return suspended_ ? completed_ : !mailbox_.empty(); }
+  bool ready() const { return suspended_ ? completed_ : !mailbox_.empty() && !paused_; }
   void start_turn(Message* message);
   void resume_turn();
   void turn_advanced(const te_outcome& outcome);
@@ -187,6 +211,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   void record_started();
   void record_stopped();
   void mark_ended(StopReason reason, std::string message);
+  void mark_failed(FailureReason reason, std::string message);
   /// Like every effect, the news of the start leaves after the events are sealed.
   void announce_start();
   void finish_end();
@@ -206,6 +231,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   bool suspended_ = false;
   bool completed_ = false;
   bool stop_requested_ = false;
+  bool paused_ = false;
   bool in_activation_ = false;
   bool was_running_ = false;
   bool start_to_announce_ = false;
@@ -240,6 +266,9 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   Bytes completion_head_;
   Payload completion_body_;
   std::unique_ptr<CallDeadline> deadline_;
+  FailureReason failure_ = FailureReason::kHostError;
+  /// Set while the actor ends after its turn.
+  std::unique_ptr<EndDeadline> ending_;
 };
 
 }  // namespace theater::actor

@@ -52,6 +52,30 @@ class UndeliveredHandler {
   virtual void undelivered(class ShardServices& shard, Message& message, Undelivered reason) = 0;
 };
 
+/// What an actor asks about its children.
+struct ChildOrder {
+  enum class What : std::uint8_t { kSpawn, kResume, kList, kStop, kRestart, kState, kEvents };
+  What what = What::kList;
+  ActorId parent;
+  /// Of which child: all but kSpawn, kResume and kList.
+  ActorId child;
+  /// kSpawn, kResume: the text of the child's manifest or a path to it, and its first state.
+  std::string manifest;
+  std::optional<Bytes> state;
+  /// Called once on any thread, or never when the runtime ends: canonical bytes of what the interface calls `ok`, or of
+  /// the list.
+  std::function<void(Result<Bytes>)> done;
+};
+
+/// Whoever makes and ends actors for actors. An order is an effect like a message: it leaves through the outbox, and
+/// its answer completes the call that waits for it.
+class Nursery {
+ public:
+  virtual ~Nursery() = default;
+  /// Any thread; returns at once.
+  virtual void take(ChildOrder order) = 0;
+};
+
 /// What all actors of one shard share. The shard's thread only, but for `accounting`, which others may read.
 class ShardServices {
  public:
@@ -82,6 +106,8 @@ class ShardServices {
   Accounting accounting;
   /// Set by the router.
   UndeliveredHandler* undelivered_handler = nullptr;
+  /// Set by the runtime; null where nobody makes actors for actors.
+  Nursery* nursery = nullptr;
   /// Where the running guest's host calls write their results: one guest runs at a time on a shard.
   Bytes host_result;
 

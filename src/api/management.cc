@@ -19,8 +19,8 @@ Result<ActorId> Management::find(std::string_view id_or_name) const {
   if (auto named = router_.find(id_or_name)) return named;
   std::optional<ActorId> found;
   for (const ActorInfo& actor : runtime_.list()) {
-    const bool lives = actor.status == ActorStatus::kStarting || actor.status == ActorStatus::kRunning;
-    if (!lives || actor.name != id_or_name) continue;
+    const bool has_ended = actor.status == ActorStatus::kStopped || actor.status == ActorStatus::kFailed;
+    if (has_ended || actor.name != id_or_name) continue;
     if (found) {
       return fail(ErrorCode::kInvalidArgument,
                   "several actors are named " + printable(as_bytes(id_or_name), 100) + ": use the id");

@@ -17,6 +17,8 @@ inline constexpr std::uint64_t kMailboxBytes = 8ull << 20;
 inline constexpr std::uint64_t kMessageMaxBytes = 4ull << 20;
 inline constexpr std::uint64_t kRequestTimeoutMs = 30'000;
 inline constexpr std::uint32_t kChannelsMax = 1'000;
+inline constexpr std::uint32_t kChildrenMax = 1'000;
+inline constexpr std::uint64_t kStopTimeoutMs = 5'000;
 /// Requests that an actor has received and not answered yet.
 inline constexpr std::uint32_t kOutstandingRequestsMax = 10'000;
 /// State bytes that a turn may return.
@@ -32,6 +34,27 @@ inline constexpr std::uint64_t kMessageMaxBytesMax = 256ull << 20;
 inline constexpr std::uint64_t kTurnTimeoutMsMax = 3'600'000;
 inline constexpr std::uint64_t kRequestTimeoutMsMax = 86'400'000;
 inline constexpr std::uint32_t kChannelsMaxMax = 1'000'000;
+inline constexpr std::uint32_t kChildrenMaxMax = 100'000;
+inline constexpr std::uint64_t kStopTimeoutMsMax = 3'600'000;
+
+// Supervision, unless the manifest says otherwise, and the largest that it may ask for.
+inline constexpr std::uint32_t kRestartsMax = 3;
+inline constexpr std::uint32_t kRestartsMaxMax = 1'000;
+inline constexpr std::uint64_t kRestartsWithinS = 5;
+inline constexpr std::uint64_t kRestartsWithinSMax = 86'400;
+inline constexpr std::uint64_t kBackoffMinMs = 100;
+inline constexpr std::uint64_t kBackoffMaxMs = 10'000;
+inline constexpr std::uint64_t kBackoffJitterMs = 100;
+inline constexpr std::uint64_t kBackoffMsMax = 3'600'000;
+/// Longest wait of an actor for what it asked about a child: the child's init, or its end, may take that long.
+inline constexpr std::uint64_t kChildOrderTimeoutMs = 60'000;
+/// Manifests and components that wait to be read and compiled for actors that spawn.
+inline constexpr std::size_t kPreparationsWaiting = 1'000;
+/// Actors of which each is the next one's parent.
+inline constexpr std::uint32_t kFamilyDepthMax = 100;
+/// Children that have ended and are remembered, so that they can be looked at and started again: each parent's, and
+/// those without one. The oldest are forgotten first.
+inline constexpr std::size_t kEndedChildrenKept = 100;
 
 /// Hundred years.
 inline constexpr std::uint64_t kRetainHoursMax = 876'000;

@@ -121,6 +121,7 @@ HandlerRegistry builtin_handlers(MessageRouter& router) {
   THEATER_CHECK(registry.add(std::make_shared<MessageServerHandler>(std::nullopt, router)));
   THEATER_CHECK(registry.add(std::make_shared<RuntimeHandler>()));
   THEATER_CHECK(registry.add(std::make_shared<TimingHandler>()));
+  THEATER_CHECK(registry.add(std::make_shared<SupervisorHandler>()));
   return registry;
 }
 

@@ -150,6 +150,7 @@ class ManifestReader {
     manifest_.long_description = field_or<std::string>(fields, "long_description");
     manifest_.save_chain = field_or<bool>(fields, "save_chain");
     manifest_.resume = field_or<bool>(fields, "resume");
+    manifest_.unique = field_or<bool>(fields, "unique");
     if (const auto* component = find_field<std::string>(fields, "component")) {
       manifest_.component = *component;
       if (auto reference = read_reference(table, "component", *component))
@@ -187,6 +188,8 @@ class ManifestReader {
     if (const toml::node* node = table.get("handler")) read_handlers(*node);
     if (const toml::table* limits = expect_table(table, "limits", "[limits]")) read_limits(*limits);
     read_chain(table);
+    if (const toml::table* supervision = expect_table(table, "supervision", "[supervision]"))
+      read_supervision(*supervision);
     if (const toml::table* policy = expect_table(table, "permission_policy", "[permission_policy.<capability>]"))
       read_permissions(*policy);
   }
@@ -281,6 +284,40 @@ class ManifestReader {
     limits.message_max_bytes = number("message_max_bytes");
     limits.request_timeout_ms = number("request_timeout_ms");
     limits.channels_max = static_cast<std::uint32_t>(number("channels_max"));
+    limits.children_max = static_cast<std::uint32_t>(number("children_max"));
+    limits.stop_timeout_ms = number("stop_timeout_ms");
+  }
+
+  void read_supervision(const toml::table& table) {
+    const TableContext context{
+        "[supervision]", {"backoff_ms"}, [](std::string_view key) { return slips::supervision_hint(key); }};
+    const ConfigFields fields = read_fields(table, supervision_schema(), context, diagnostics_);
+    Supervision& supervision = manifest_.supervision;
+    const std::string restart = field_or<std::string>(fields, "restart");
+    if (restart == "transient") supervision.restart = RestartPolicy::kTransient;
+    if (restart == "permanent") supervision.restart = RestartPolicy::kPermanent;
+    const std::string strategy = field_or<std::string>(fields, "strategy");
+    if (strategy == "one-for-all") supervision.strategy = RestartStrategy::kOneForAll;
+    if (strategy == "rest-for-one") supervision.strategy = RestartStrategy::kRestForOne;
+    supervision.max_restarts = static_cast<std::uint32_t>(field_or<std::uint64_t>(fields, "max_restarts"));
+    supervision.within_s = field_or<std::uint64_t>(fields, "within_s");
+    if (const toml::table* backoff = expect_table(table, "backoff_ms", "backoff_ms = { min = …, max = …, jitter = … }"))
+      read_backoff(*backoff);
+  }
+
+  void read_backoff(const toml::table& table) {
+    const TableContext context{"backoff_ms", {}, nullptr};
+    const ConfigFields fields = read_fields(table, backoff_schema(), context, diagnostics_);
+    Supervision& supervision = manifest_.supervision;
+    supervision.backoff_min_ms = field_or<std::uint64_t>(fields, "min");
+    supervision.backoff_max_ms = field_or<std::uint64_t>(fields, "max");
+    supervision.backoff_jitter_ms = field_or<std::uint64_t>(fields, "jitter");
+    if (supervision.backoff_min_ms > supervision.backoff_max_ms) {
+      diagnostics_.report_filled(position_of(table.source()), "backoff_ms.min (" +
+                                                                  std::to_string(supervision.backoff_min_ms) +
+                                                                  ") is more than backoff_ms.max (" +
+                                                                  std::to_string(supervision.backoff_max_ms) + ")");
+    }
   }
 
   void read_chain(const toml::table& top_level) {

@@ -188,9 +188,11 @@ mailbox_overflow = "drop-oldest"
 message_max_bytes = 65536
 request_timeout_ms = 1000
 channels_max = 0
+children_max = 7
+stop_timeout_ms = 50
 )");
   const ActorLimits expected = {128ull << 20, 1'000'000, 500, 10, 1ull << 30, MailboxOverflow::kDropOldest,
-                                65'536,       1000,      0};
+                                65'536,       1000,      0,   7,  50};
   EXPECT_EQ(manifest.limits, expected);
 }
 
@@ -331,13 +333,11 @@ TEST(Manifest, an_unknown_key_of_the_top_level_names_its_place_and_the_nearest) 
             "m.toml:5:3: unknown key \"Version\" in the manifest; did you mean \"version\"?");
   EXPECT_EQ(error_with("zzz = 1"),
             "m.toml:3:1: unknown key \"zzz\" in the manifest; known: name, version, component, description, "
-            "long_description, save_chain, resume, "
-            "init_state, handler, permission_policy, limits, chain");
+            "long_description, save_chain, resume, unique, "
+            "init_state, handler, permission_policy, limits, chain, supervision");
 }
 
 TEST(Manifest, an_unknown_table_is_refused) {
-  EXPECT_THAT(error_with("[supervision]\nrestart = \"permanent\""),
-              StartsWith("m.toml:3:2: unknown table \"supervision\" in the manifest"));
   EXPECT_THAT(error_with("[instance]\nevict_after_ms = 1"),
               StartsWith("m.toml:3:2: unknown table \"instance\" in the manifest"));
   EXPECT_EQ(error_with("[limit]\nmemory = 1"),
@@ -817,7 +817,7 @@ TEST(ManifestGuide, its_example_is_accepted) {
 
 TEST(ManifestGuide, its_template_is_filled) {
   const Manifest manifest =
-      parse(documented("toml", 1), with_state(R"({"region":{"name":"north"},"queue":{"length":7}})"));
+      parse(documented("toml", 2), with_state(R"({"region":{"name":"north"},"queue":{"length":7}})"));
   EXPECT_EQ(manifest.name, "worker-north");
   EXPECT_EQ(manifest.limits.mailbox_messages, 7u);
 }

@@ -157,6 +157,8 @@ const std::vector<FieldSchema>& top_level_schema() {
         boolean("save_chain", false, "Whether the chain is kept when the actor has ended"),
         boolean("resume", false,
                 "Whether the actor starts again, with its last state, when its data directory is opened"),
+        boolean("unique", false,
+                "Whether others reach the actor by its name, which no other living actor may have then"),
         text("init_state", 1, limits::kReferenceBytes, "The initial state: the same kinds of reference as `component`"),
     };
     for (FieldSchema& field : fields) {
@@ -168,7 +170,7 @@ const std::vector<FieldSchema>& top_level_schema() {
 }
 
 const std::vector<std::string>& top_level_tables() {
-  static const std::vector<std::string> tables = {"handler", "permission_policy", "limits", "chain"};
+  static const std::vector<std::string> tables = {"handler", "permission_policy", "limits", "chain", "supervision"};
   return tables;
 }
 
@@ -178,7 +180,8 @@ const std::vector<FieldSchema>& limits_schema() {
       kDefaults.memory_bytes == limits::kMemoryBytes && kDefaults.fuel_per_turn == limits::kFuelPerTurn &&
       kDefaults.turn_timeout_ms == limits::kTurnTimeoutMs && kDefaults.mailbox_messages == limits::kMailboxMessages &&
       kDefaults.mailbox_bytes == limits::kMailboxBytes && kDefaults.message_max_bytes == limits::kMessageMaxBytes &&
-      kDefaults.request_timeout_ms == limits::kRequestTimeoutMs && kDefaults.channels_max == limits::kChannelsMax);
+      kDefaults.request_timeout_ms == limits::kRequestTimeoutMs && kDefaults.channels_max == limits::kChannelsMax &&
+      kDefaults.children_max == limits::kChildrenMax && kDefaults.stop_timeout_ms == limits::kStopTimeoutMs);
   constexpr std::uint64_t kPageBytes = 64u << 10;
   static const std::vector<FieldSchema> schema = {
       number(kSize, "memory", limits::kMemoryBytes, kPageBytes, limits::kMemoryBytesMax,
@@ -200,6 +203,44 @@ const std::vector<FieldSchema>& limits_schema() {
              "Longest wait for the answer to a request of the actor, in milliseconds"),
       number(kUnsigned, "channels_max", limits::kChannelsMax, 0, limits::kChannelsMaxMax,
              "Channels that may be open at once"),
+      number(kUnsigned, "children_max", limits::kChildrenMax, 0, limits::kChildrenMaxMax,
+             "Children that may live at once"),
+      number(kUnsigned, "stop_timeout_ms", limits::kStopTimeoutMs, 0, limits::kStopTimeoutMsMax,
+             "Longest wait for the end of the running turn when the actor is stopped, in milliseconds; then it ends by "
+             "force"),
+  };
+  return schema;
+}
+
+const std::vector<FieldSchema>& supervision_schema() {
+  constexpr Supervision kDefaults;
+  static_assert(kDefaults.max_restarts == limits::kRestartsMax && kDefaults.within_s == limits::kRestartsWithinS);
+  static const std::vector<FieldSchema> schema = {
+      choice("restart", "temporary", {"temporary", "transient", "permanent"},
+             "When the actor is started again after its end: never, when it failed, or always"),
+      choice(
+          "strategy", "one-for-one", {"one-for-one", "one-for-all", "rest-for-one"},
+          "Which of the actor's children are started again when one is: that one, all, or that one and those started "
+          "after it"),
+      number(kUnsigned, "max_restarts", limits::kRestartsMax, 0, limits::kRestartsMaxMax,
+             "Restarts of children within `within_s`; at one more the actor itself fails"),
+      number(kUnsigned, "within_s", limits::kRestartsWithinS, 1, limits::kRestartsWithinSMax,
+             "The time in which `max_restarts` are counted, in seconds"),
+  };
+  return schema;
+}
+
+const std::vector<FieldSchema>& backoff_schema() {
+  constexpr Supervision kDefaults;
+  static_assert(kDefaults.backoff_min_ms == limits::kBackoffMinMs &&
+                kDefaults.backoff_max_ms == limits::kBackoffMaxMs &&
+                kDefaults.backoff_jitter_ms == limits::kBackoffJitterMs);
+  static const std::vector<FieldSchema> schema = {
+      number(kUnsigned, "min", limits::kBackoffMinMs, 0, limits::kBackoffMsMax, "Before the first restart"),
+      number(kUnsigned, "max", limits::kBackoffMaxMs, 0, limits::kBackoffMsMax,
+             "The longest: the wait doubles with each restart within `within_s`"),
+      number(kUnsigned, "jitter", limits::kBackoffJitterMs, 0, limits::kBackoffMsMax,
+             "Up to this much more, drawn anew each time"),
   };
   return schema;
 }

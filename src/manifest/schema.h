@@ -18,10 +18,13 @@ struct CapabilitySchema {
 
 /// The keys of the top level beside its tables.
 const std::vector<FieldSchema>& top_level_schema();
-/// The tables of the top level: handler, permission_policy, limits, chain.
+/// The tables of the top level: handler, permission_policy, limits, chain, supervision.
 const std::vector<std::string>& top_level_tables();
 const std::vector<FieldSchema>& limits_schema();
 const std::vector<FieldSchema>& chain_schema();
+/// Beside its table `backoff_ms`.
+const std::vector<FieldSchema>& supervision_schema();
+const std::vector<FieldSchema>& backoff_schema();
 const std::vector<CapabilitySchema>& capability_schemas();
 /// The one field `type` of a capability's table.
 const FieldSchema& permission_type_schema();

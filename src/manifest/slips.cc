@@ -20,6 +20,7 @@ constexpr std::array kTopLevelSlips = {
     Slip{"permission", "[permission_policy.<capability>]"},
     Slip{"permissions", "[permission_policy.<capability>]"},
     Slip{"limit", "[limits]"},
+    Slip{"supervisor", "[supervision]"},
 };
 
 constexpr std::array kHandlerTypeSlips = {
@@ -46,6 +47,11 @@ constexpr std::array kLimitSlips = {
     Slip{"message_bytes", "message_max_bytes"},
 };
 
+constexpr std::array kSupervisionSlips = {
+    Slip{"intensity", "max_restarts"}, Slip{"period", "within_s"},        Slip{"within", "within_s"},
+    Slip{"backoff", "backoff_ms"},     Slip{"restart_policy", "restart"},
+};
+
 template <class Slips>
 std::string find(const Slips& slips, std::string_view word) {
   for (const auto& [wrong, right] : slips) {
@@ -58,6 +64,7 @@ std::string find(const Slips& slips, std::string_view word) {
 std::string place_of(std::string_view key) {
   if (find_by_name(top_level_schema(), key) != nullptr) return "; it belongs to the top level, above the first table";
   if (find_by_name(limits_schema(), key) != nullptr) return "; it belongs in [limits]";
+  if (find_by_name(supervision_schema(), key) != nullptr) return "; it belongs in [supervision]";
   for (const CapabilitySchema& capability : capability_schemas()) {
     if (find_by_name(capability.restrictions, key) != nullptr)
       return "; it belongs in [permission_policy." + capability.name + ".config]";
@@ -84,6 +91,11 @@ std::string handler_type_hint(std::string_view type) { return find(kHandlerTypeS
 
 std::string limits_hint(std::string_view key) {
   std::string hint = find(kLimitSlips, key);
+  return hint.empty() ? place_of(key) : hint;
+}
+
+std::string supervision_hint(std::string_view key) {
+  std::string hint = find(kSupervisionSlips, key);
   return hint.empty() ? place_of(key) : hint;
 }
 

@@ -13,6 +13,7 @@ std::string top_level_hint(std::string_view key);
 std::string handler_hint(std::string_view key, const std::vector<HandlerSchema>& schemas);
 std::string handler_type_hint(std::string_view type);
 std::string limits_hint(std::string_view key);
+std::string supervision_hint(std::string_view key);
 std::string capability_hint(std::string_view name);
 /// For a key beside `type` and `config` in a capability's table.
 std::string restriction_hint(std::string_view key, const CapabilitySchema& capability);

@@ -9,11 +9,12 @@ void Directory::add(const ActorId& id, const actor::ActorAddress& address) {
 }
 
 void Directory::remove(const ActorId& id) {
-  {
-    Part& in = part(id);
-    const std::lock_guard lock(in.mutex);
-    in.actors.erase(id);
-  }
+  Part& in = part(id);
+  const std::lock_guard lock(in.mutex);
+  in.actors.erase(id);
+}
+
+void Directory::remove_name(const ActorId& id) {
   const std::unique_lock lock(names_mutex_);
   const auto name = names_by_id_.find(id);
   if (name == names_by_id_.end()) return;

@@ -19,6 +19,7 @@ namespace theater::router {
 class Directory {
  public:
   void add(const ActorId& id, const actor::ActorAddress& address);
+  /// It takes no more messages. Its name stays its own.
   void remove(const ActorId& id);
   /// A null address if there is none.
   actor::ActorAddress find(const ActorId& id) const;
@@ -27,6 +28,7 @@ class Directory {
   /// Gives an actor a name to be reached by. kAlreadyExists when another actor has it; kInvalidArgument when it could
   /// be taken for an id.
   Result<void> add_name(std::string_view name, const ActorId& id);
+  void remove_name(const ActorId& id);
   std::optional<ActorId> find_name(std::string_view name) const;
   std::optional<std::string> name_of(const ActorId& id) const;
 

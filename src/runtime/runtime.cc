@@ -17,6 +17,8 @@ std::string_view to_string(ActorStatus status) {
   switch (status) {
     case ActorStatus::kStarting: return "starting";
     case ActorStatus::kRunning: return "running";
+    case ActorStatus::kPaused: return "paused";
+    case ActorStatus::kStopping: return "stopping";
     case ActorStatus::kStopped: return "stopped";
     case ActorStatus::kFailed: return "failed";
   }
@@ -110,8 +112,12 @@ Result<ActorId> Runtime::spawn(const std::filesystem::path& manifest, SpawnOptio
 
 std::vector<ResumedActor> Runtime::resume() { return core_->resume(); }
 
-Result<void> Runtime::stop(const ActorId& id) { return core_->stop(id, StopReason::kRequested); }
-Result<void> Runtime::terminate(const ActorId& id) { return core_->stop(id, StopReason::kTerminated); }
+Result<void> Runtime::stop(const ActorId& id) { return core_->stop(id, false); }
+Result<void> Runtime::terminate(const ActorId& id) { return core_->stop(id, true); }
+Result<void> Runtime::restart(const ActorId& id) { return core_->restart(id); }
+Result<void> Runtime::pause(const ActorId& id) { return core_->set_paused(id, true); }
+Result<void> Runtime::unpause(const ActorId& id) { return core_->set_paused(id, false); }
+std::vector<ActorId> Runtime::children(const ActorId& id) const { return core_->children(id); }
 Result<ActorInfo> Runtime::wait(const ActorId& id, std::chrono::milliseconds timeout) {
   return core_->wait(id, timeout);
 }

@@ -67,6 +67,7 @@ Result<void> RuntimeCore::start() {
     router_.core().attach(shard_runtimes_.back()->services());
   }
   ticker_ = std::make_unique<EpochTicker>(*engine_);
+  workshop_ = std::make_unique<Workshop>();
   shards_->start();
   return {};
 }
@@ -95,10 +96,10 @@ void RuntimeCore::post(std::uint32_t shard, std::function<void(ShardRuntime&)> t
 }
 
 void RuntimeCore::end_all() {
+  // First, without the lock that its tasks take.
+  workshop_->stop();
   std::unique_lock lock(actors_mutex_);
-  for (const auto& [id, entry] : actors_) {
-    if (!entry.ended) post(entry.shard, [id](ShardRuntime& runtime) { runtime.stop(id, StopReason::kRuntimeEnded); });
-  }
+  family_.shut_down();
   actors_changed_.wait(lock, [&] { return living_ == 0; });
 }
 
@@ -279,50 +280,56 @@ void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardR
 
 void RuntimeCore::start_actor(const Blueprint& blueprint, actor::ActorCell::Start start,
                               const std::optional<ActorId>& near, bool register_name, ShardRuntime::Started done) {
+  auto begun = begin(blueprint, std::move(start), near, register_name, done);
+  if (!begun) done(fail(std::move(begun.error())));
+}
+
+Result<void> RuntimeCore::begin(const Blueprint& blueprint, actor::ActorCell::Start start,
+                                const std::optional<ActorId>& near, bool register_name,
+                                const ShardRuntime::Started& done) {
+  const Manifest& manifest = blueprint.spec_->manifest;
   const ActorId id = start.id;
-  std::uint32_t shard = 0;
-  const std::string& name = blueprint.spec_->manifest.name;
-  std::optional<Error> refused;
-  {
-    const std::lock_guard lock(actors_mutex_);
-    if (shutting_down_) {
-      refused = Error(ErrorCode::kUnavailable, "the runtime is shutting down");
-    } else if (living_ >= options_.actors_max) {
-      refused = Error(ErrorCode::kResourceExhausted,
-                      "there are " + std::to_string(living_) + " actors already, the most allowed (actors_max)");
-    } else {
-      shard = static_cast<std::uint32_t>(next_shard_++ % shard_runtimes_.size());
-      if (near) {
-        if (const auto neighbour = actors_.find(*near); neighbour != actors_.end()) {
-          shard = neighbour->second.shard;
-          --next_shard_;
-        }
-      }
-      actors_[id] = {.shard = shard,
-                     .number = next_number_++,
-                     .name = name,
-                     .status = ActorStatus::kStarting,
-                     .parent = start.parent,
-                     .ended = std::nullopt};
-      ++living_;
+  const bool has_name = register_name || (manifest.unique && start.reason != StartReason::kResumed);
+  const std::lock_guard lock(actors_mutex_);
+  if (shutting_down_) return fail(ErrorCode::kUnavailable, "the runtime is shutting down");
+  if (living_ >= options_.actors_max) {
+    return fail(ErrorCode::kResourceExhausted,
+                "there are " + std::to_string(living_) + " actors already, the most allowed (actors_max)");
+  }
+  if (has_name) {
+    if (auto named = router_.core().directory().add_name(manifest.name, id); !named) return named;
+  }
+  // The parent of one that is resumed may be gone: then nobody is its parent.
+  const bool is_orphan = start.reason == StartReason::kResumed && start.parent && !family_.contains(*start.parent);
+  if (auto added =
+          family_.add(id, is_orphan ? std::nullopt : start.parent, manifest.supervision, manifest.limits.children_max);
+      !added) {
+    router_.core().directory().remove_name(id);
+    return added;
+  }
+  auto shard = static_cast<std::uint32_t>(next_shard_++ % shard_runtimes_.size());
+  if (near) {
+    if (const auto neighbour = actors_.find(*near); neighbour != actors_.end()) {
+      shard = neighbour->second.shard;
+      --next_shard_;
     }
   }
-  if (refused) {
-    done(fail(std::move(*refused)));
-    return;
-  }
-  if (register_name) {
-    if (auto named = router_.core().directory().add_name(name, id); !named) {
-      actor_gone(id);
-      done(fail(std::move(named.error())));
-      return;
-    }
-  }
+  Entry& entry = actors_[id];
+  entry.shard = shard;
+  entry.number = next_number_++;
+  entry.name = manifest.name;
+  entry.parent = start.parent;
+  entry.has_name = has_name;
+  entry.spec = blueprint.spec_;
+  entry.linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint.linked_);
+  entry.first_state = start.state;
+  ++living_;
+  // Under the lock, so that an order to stop it comes after it.
   post(shard,
-       [spec = blueprint.spec_, linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint.linked_),
-        start = std::move(start), done = std::move(done)](ShardRuntime& runtime) mutable {
+       [spec = entry.spec, linked = entry.linked, start = std::move(start), done](ShardRuntime& runtime) mutable {
          runtime.spawn(std::move(spec), std::move(linked), std::move(start), std::move(done));
        });
+  return {};
 }
 
 std::vector<ResumedActor> RuntimeCore::resume() {
@@ -395,38 +402,200 @@ Result<void> RuntimeCore::resume(const store::StoredActor& stored, const Manifes
 }
 
 void RuntimeCore::actor_started(const ActorId& id) {
-  const std::lock_guard lock(actors_mutex_);
-  actors_.at(id).status = ActorStatus::kRunning;
+  std::vector<std::function<void(Result<void>)>> waiting;
+  {
+    const std::lock_guard lock(actors_mutex_);
+    Entry& entry = actors_.at(id);
+    entry.status = ActorStatus::kRunning;
+    waiting = std::exchange(entry.when_started, {});
+    family_.started(id);
+  }
+  for (const auto& done : waiting) done({});
 }
 
-void RuntimeCore::actor_ended(const ActorInfo& info) {
-  // Its name, if it had one; whatever handlers it had.
-  router_.core().directory().remove(info.id);
+bool RuntimeCore::actor_ended(const ActorInfo& info) {
   const std::lock_guard lock(actors_mutex_);
   Entry& entry = actors_.at(info.id);
-  entry.status = info.status;
-  entry.ended = info;
-  --living_;
-  ended_order_.push_back(info.id);
-  if (ended_order_.size() - ended_front_ > limits::kEndedActorsKept) {
-    actors_.erase(ended_order_[ended_front_++]);
-    if (ended_front_ == limits::kEndedActorsKept) {
-      ended_order_.erase(ended_order_.begin(), ended_order_.begin() + static_cast<std::ptrdiff_t>(ended_front_));
-      ended_front_ = 0;
-    }
+  entry.last_end = info;
+  entry.last_end->name = entry.name;
+  entry.last_end->parent = entry.parent;
+  entry.last_end->shard = entry.shard;
+  entry.last_end->restarts = entry.restarts;
+  const bool comes_back = family_.ended(info.id, info.end_reason, clock_.monotonic_ns());
+  entry.status = comes_back ? ActorStatus::kStarting : info.status;
+  return comes_back;
+}
+
+void RuntimeCore::actor_finished(const ActorId& id) {
+  std::vector<std::function<void(Result<void>)>> waiting_for_start;
+  std::vector<std::function<void()>> waiting_for_end;
+  std::string why;
+  {
+    const std::lock_guard lock(actors_mutex_);
+    router_.core().directory().remove_name(id);
+    Entry& entry = actors_.at(id);
+    entry.status = entry.last_end->status;
+    entry.ended = entry.last_end;
+    why = entry.last_end->end_message;
+    waiting_for_start = std::exchange(entry.when_started, {});
+    waiting_for_end = std::exchange(entry.when_ended, {});
+    --living_;
+    ended_order_.push_back(id);
+    family_.gone(id);
+    forget_oldest();
+    actors_changed_.notify_all();
   }
-  actors_changed_.notify_all();
+  for (const auto& done : waiting_for_end) done();
+  for (const auto& done : waiting_for_start) {
+    done(fail(ErrorCode::kStopped, "it has ended" + (why.empty() ? "" : ": " + why)));
+  }
+}
+
+void RuntimeCore::forget_oldest() {
+  if (ended_order_.size() - ended_front_ <= limits::kEndedActorsKept) return;
+  const ActorId oldest = ended_order_[ended_front_++];
+  // Unless it was started again.
+  if (const auto found = actors_.find(oldest); found != actors_.end() && found->second.ended) {
+    family_.forget(oldest);
+    actors_.erase(oldest);
+  }
+  if (ended_front_ == limits::kEndedActorsKept) {
+    ended_order_.erase(ended_order_.begin(), ended_order_.begin() + static_cast<std::ptrdiff_t>(ended_front_));
+    ended_front_ = 0;
+  }
 }
 
 void RuntimeCore::actor_gone(const ActorId& id) {
-  router_.core().directory().remove(id);
   const std::lock_guard lock(actors_mutex_);
+  router_.core().directory().remove_name(id);
+  family_.remove(id);
   if (actors_.erase(id) > 0) --living_;
   actors_changed_.notify_all();
 }
 
-Result<void> RuntimeCore::stop(const ActorId& id, StopReason reason) {
-  return on_shard_of(id, [&](ShardRuntime& runtime) { runtime.stop(id, reason); });
+void RuntimeCore::wait_is_over(std::uint64_t number) {
+  const std::lock_guard lock(actors_mutex_);
+  family_.wait_is_over(number);
+}
+
+// What the family asks for ------------------------------------------------------------------------------------------
+
+void RuntimeCore::stop(const ActorId& id, StopReason reason, bool by_force, const std::string& message) {
+  post(actors_.at(id).shard, [=](ShardRuntime& runtime) { runtime.stop(id, reason, by_force, message); });
+}
+
+void RuntimeCore::start_again(const ActorId& id) {
+  Entry& entry = actors_.at(id);
+  if (entry.ended) {
+    entry.ended.reset();
+    ++living_;
+  }
+  entry.status = ActorStatus::kStarting;
+  ++entry.restarts;
+  actor::ActorCell::Start start{
+      .id = id, .parent = entry.parent, .state = entry.first_state, .reason = StartReason::kRestarted};
+  post(entry.shard,
+       [spec = entry.spec, linked = entry.linked, start = std::move(start)](ShardRuntime& runtime) mutable {
+         runtime.start_again(std::move(spec), std::move(linked), std::move(start));
+       });
+}
+
+void RuntimeCore::wait(const ActorId& id, std::uint64_t delay_ms, std::uint64_t number) {
+  post(actors_.at(id).shard, [=](ShardRuntime& runtime) { runtime.wait(delay_ms, number); });
+}
+
+void RuntimeCore::finished(const ActorId& id) {
+  post(actors_.at(id).shard, [id](ShardRuntime& runtime) { runtime.finish(id); });
+}
+
+void RuntimeCore::forgotten(const ActorId& id) {
+  const auto found = actors_.find(id);
+  if (found == actors_.end()) return;
+  found->second.spec.reset();
+  found->second.linked.reset();
+  found->second.first_state.reset();
+  post(found->second.shard, [id](ShardRuntime& runtime) { runtime.forget(id); });
+}
+
+void RuntimeCore::tell_parent(const ActorId& parent, const ActorId& child) {
+  post(actors_.at(parent).shard,
+       [parent, news = *actors_.at(child).last_end](ShardRuntime& runtime) { runtime.tell_parent(parent, news); });
+}
+
+// What others ask for -----------------------------------------------------------------------------------------------
+
+Result<void> RuntimeCore::stop(const ActorId& id, bool by_force) {
+  std::unique_lock lock(actors_mutex_);
+  const auto has_ended = [&] {
+    const auto found = actors_.find(id);
+    return found == actors_.end() || found->second.ended.has_value();
+  };
+  if (!actors_.contains(id)) return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
+  if (shutting_down_) return fail(ErrorCode::kUnavailable, "the runtime is shutting down");
+  if (has_ended()) return {};
+  // The family may have let it go already: then its end is on its way.
+  (void)family_.stop(id, by_force, Family::Asker::kOutside);
+  actors_changed_.wait(lock, has_ended);
+  return {};
+}
+
+Result<void> RuntimeCore::restart(const ActorId& id) {
+  std::promise<Result<void>> promise;
+  auto future = promise.get_future();
+  restart(id, [&](Result<void> restarted) { promise.set_value(std::move(restarted)); });
+  return future.get();
+}
+
+void RuntimeCore::restart(const ActorId& id, std::function<void(Result<void>)> done) {
+  const auto begin = [&]() -> Result<void> {
+    const std::lock_guard lock(actors_mutex_);
+    const auto found = actors_.find(id);
+    if (found == actors_.end()) return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
+    if (shutting_down_) return fail(ErrorCode::kUnavailable, "the runtime is shutting down");
+    Entry& entry = found->second;
+    const bool has_ended = entry.ended.has_value();
+    // Its end is not yet told to all.
+    if (!has_ended && family_.is_resting(id)) return fail(ErrorCode::kStopped, "the actor is ending; try again");
+    if (has_ended && living_ >= options_.actors_max) {
+      return fail(ErrorCode::kResourceExhausted,
+                  "there are " + std::to_string(living_) + " actors already, the most allowed (actors_max)");
+    }
+    if (has_ended && entry.has_name) {
+      if (auto named = router_.core().directory().add_name(entry.name, id); !named) return named;
+    }
+    if (auto restarted = family_.restart(id); !restarted) {
+      if (has_ended) router_.core().directory().remove_name(id);
+      return restarted;
+    }
+    entry.when_started.push_back(done);
+    return {};
+  };
+  if (auto begun = begin(); !begun) done(fail(std::move(begun.error())));
+}
+
+Result<void> RuntimeCore::set_paused(const ActorId& id, bool paused) {
+  auto set = on_shard_of(id, [&](ShardRuntime& runtime) -> Result<void> {
+    actor::ActorCell* cell = runtime.find(id);
+    if (cell == nullptr || cell->phase() != actor::ActorPhase::kRunning || cell->is_paused() == paused) {
+      return fail(ErrorCode::kNotRunning,
+                  "actor " + to_string(id) + (paused ? " does not run, or is paused already" : " is not paused"));
+    }
+    paused ? cell->pause() : cell->go_on();
+    return {};
+  });
+  if (!set) return fail(std::move(set.error()));
+  if (!*set) return *set;
+  const std::lock_guard lock(actors_mutex_);
+  if (const auto found = actors_.find(id);
+      found != actors_.end() && found->second.status == (paused ? ActorStatus::kRunning : ActorStatus::kPaused)) {
+    found->second.status = paused ? ActorStatus::kPaused : ActorStatus::kRunning;
+  }
+  return {};
+}
+
+std::vector<ActorId> RuntimeCore::children(const ActorId& id) const {
+  const std::lock_guard lock(actors_mutex_);
+  return family_.children(id);
 }
 
 Result<ActorInfo> RuntimeCore::wait(const ActorId& id, std::chrono::milliseconds timeout) {
@@ -449,43 +618,45 @@ bool RuntimeCore::wait_all(std::chrono::milliseconds timeout) {
   return actors_changed_.wait_for(lock, timeout, [&] { return living_ == 0; });
 }
 
+ActorInfo RuntimeCore::brief(const ActorId& id, const Entry& entry) const {
+  if (entry.ended) return *entry.ended;
+  ActorInfo info;
+  info.id = id;
+  info.name = entry.name;
+  info.status = family_.is_stopping(id) ? ActorStatus::kStopping : entry.status;
+  info.parent = entry.parent;
+  info.shard = entry.shard;
+  info.restarts = entry.restarts;
+  return info;
+}
+
 Result<ActorInfo> RuntimeCore::info(const ActorId& id) const {
-  {
+  const auto known = [&]() -> Result<ActorInfo> {
     const std::lock_guard lock(actors_mutex_);
     const auto found = actors_.find(id);
-    if (found != actors_.end() && found->second.ended) return *found->second.ended;
-  }
+    if (found == actors_.end()) return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
+    return brief(id, found->second);
+  };
+  auto before = known();
+  if (!before || before->status == ActorStatus::kStopped || before->status == ActorStatus::kFailed) return before;
   auto info = on_shard_of(id, [&](ShardRuntime& runtime) -> std::optional<ActorInfo> {
     const actor::ActorCell* cell = runtime.find(id);
     if (cell == nullptr) return std::nullopt;
     return runtime.info(*cell);
   });
   if (!info) return fail(std::move(info.error()));
-  if (*info) return **info;
-  // It ended while this was asked.
-  const std::lock_guard lock(actors_mutex_);
-  const auto found = actors_.find(id);
-  if (found != actors_.end() && found->second.ended) return *found->second.ended;
-  return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
+  // Without a cell it ended while this was asked, or waits to be started again.
+  if (!*info) return known();
+  (*info)->restarts = before->restarts;
+  if (before->status == ActorStatus::kStopping) (*info)->status = before->status;
+  return **info;
 }
 
 std::vector<ActorInfo> RuntimeCore::list() const {
   std::vector<std::pair<std::uint64_t, ActorInfo>> numbered;
   {
     const std::lock_guard lock(actors_mutex_);
-    for (const auto& [id, entry] : actors_) {
-      ActorInfo info;
-      if (entry.ended) {
-        info = *entry.ended;
-      } else {
-        info.id = id;
-        info.name = entry.name;
-        info.status = entry.status;
-        info.parent = entry.parent;
-        info.shard = entry.shard;
-      }
-      numbered.emplace_back(entry.number, std::move(info));
-    }
+    for (const auto& [id, entry] : actors_) numbered.emplace_back(entry.number, brief(id, entry));
   }
   std::ranges::sort(numbered, {}, [](const auto& entry) { return entry.first; });
   std::vector<ActorInfo> list;

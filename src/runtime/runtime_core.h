@@ -18,7 +18,9 @@
 #include "engine/code_cache.h"
 #include "engine/engine.h"
 #include "engine/linked_component.h"
+#include "runtime/family.h"
 #include "runtime/shard_runtime.h"
+#include "runtime/workshop.h"
 #include "sched/shard_set.h"
 #include "store/data_directory.h"
 #include "theater/runtime.h"
@@ -41,10 +43,10 @@ class EpochTicker {
 };
 
 /// The parts of a runtime and the table of its actors. Any thread unless it says otherwise.
-class RuntimeCore {
+class RuntimeCore final : public actor::Nursery, private FamilyActions {
  public:
   RuntimeCore(RuntimeOptions options, HandlerRegistry handlers, MessageRouter& router);
-  ~RuntimeCore();
+  ~RuntimeCore() override;
 
   Result<void> start();
   void shut_down();
@@ -52,14 +54,18 @@ class RuntimeCore {
   Result<Blueprint> prepare(Manifest manifest, ByteView component);
   Result<Bytes> read_component(const Manifest& manifest) const;
   void spawn(const Blueprint& blueprint, SpawnOptions options, ShardRuntime::Started done);
-  std::vector<ResumedActor> resume();
+  /// Nothing starts any more afterwards.
   void end_all();
+  std::vector<ResumedActor> resume();
 
   /// Runs `task` on the actor's shard and waits for it. kNotFound when the actor was never here or is forgotten.
   template <class Task>
   auto on_shard_of(const ActorId& id, Task task) const -> Result<std::invoke_result_t<Task, ShardRuntime&>>;
 
-  Result<void> stop(const ActorId& id, StopReason reason);
+  Result<void> stop(const ActorId& id, bool by_force);
+  Result<void> restart(const ActorId& id);
+  Result<void> set_paused(const ActorId& id, bool paused);
+  std::vector<ActorId> children(const ActorId& id) const;
   Result<ActorInfo> wait(const ActorId& id, std::chrono::milliseconds timeout);
   bool wait_all(std::chrono::milliseconds timeout);
   Result<ActorInfo> info(const ActorId& id) const;
@@ -68,7 +74,15 @@ class RuntimeCore {
 
   // From shards.
   void actor_started(const ActorId& id);
-  void actor_ended(const ActorInfo& info);
+  /// True if it comes back; otherwise actor_finished() must follow.
+  bool actor_ended(const ActorInfo& info);
+  /// It does not come back by itself.
+  void actor_finished(const ActorId& id);
+  void wait_is_over(std::uint64_t number);
+
+  // From actors.
+  void take(actor::ChildOrder order) override;
+
   /// It could not even begin.
   void actor_gone(const ActorId& id);
 
@@ -112,9 +126,39 @@ class RuntimeCore {
     std::string name;
     ActorStatus status = ActorStatus::kStarting;
     std::optional<ActorId> parent;
-    /// Set once it has ended.
+    bool has_name = false;
+    std::uint64_t restarts = 0;
+    /// How its last instance ended.
+    std::optional<ActorInfo> last_end;
+    /// Set once it has ended for good.
     std::optional<ActorInfo> ended;
+    /// What it is made from again; null when it no longer can.
+    std::shared_ptr<const actor::ActorSpec> spec;
+    std::shared_ptr<const engine::LinkedComponent> linked;
+    std::optional<Bytes> first_state;
+    /// Called when it has started again, or has ended for good; when it has ended for good.
+    std::vector<std::function<void(Result<void>)>> when_started;
+    std::vector<std::function<void()>> when_ended;
   };
+
+  Result<void> begin(const Blueprint& blueprint, actor::ActorCell::Start start, const std::optional<ActorId>& near,
+                     bool register_name, const ShardRuntime::Started& done);
+  ActorInfo brief(const ActorId& id, const Entry& entry) const;
+  void forget_oldest();
+
+  // FamilyActions; the lock is held.
+  void stop(const ActorId& id, StopReason reason, bool by_force, const std::string& message) override;
+  void start_again(const ActorId& id) override;
+  void wait(const ActorId& id, std::uint64_t delay_ms, std::uint64_t number) override;
+  void finished(const ActorId& id) override;
+  void forgotten(const ActorId& id) override;
+  void tell_parent(const ActorId& parent, const ActorId& child) override;
+  void report(const std::string& line) override { log(line); }
+
+  /// `done` is called once it has started again, or why not. Any thread.
+  void restart(const ActorId& id, std::function<void(Result<void>)> done);
+  void spawn_child(actor::ChildOrder order);
+  Result<Blueprint> prepare_child(const Manifest& parent, std::string_view manifest, std::optional<Bytes>& state);
 
   Result<std::shared_ptr<const engine::LinkedComponent>> link(ByteView component);
   Result<void> open_directory();
@@ -140,6 +184,7 @@ class RuntimeCore {
   std::unique_ptr<sched::ThreadShardSet> shards_;
   std::vector<std::unique_ptr<ShardRuntime>> shard_runtimes_;
   std::unique_ptr<EpochTicker> ticker_;
+  std::unique_ptr<Workshop> workshop_;
 
   std::mutex components_mutex_;
   struct DigestHash {
@@ -159,6 +204,8 @@ class RuntimeCore {
   mutable std::mutex actors_mutex_;
   mutable std::condition_variable actors_changed_;
   std::unordered_map<ActorId, Entry> actors_;
+  SecureRandom family_random_;
+  Family family_{*this, family_random_};
   std::vector<ActorId> ended_order_;
   std::size_t ended_front_ = 0;
   std::size_t living_ = 0;

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "handlers/supervisor.h"
 #include "runtime/runtime_core.h"
 #include "runtime/wasm_guest.h"
 
@@ -107,6 +108,7 @@ ShardRuntime::ShardRuntime(RuntimeCore& core, sched::Shard& shard, const Runtime
                 options.record ? Recording::kOn : Recording::kOff, std::make_unique<SecureRandom>(), gates, waits,
                 *this) {
   services_.memory_log = memory_.get();
+  services_.nursery = &core;
   if (!segments_) return;
   services_.memory_log = &segments_->memory();
   services_.sink_condition = &segments_->condition();
@@ -137,10 +139,12 @@ void ShardRuntime::close_log() {
   if (segments_) segments_->stop();
 }
 
-ShardRuntime::~ShardRuntime() = default;
+ShardRuntime::~ShardRuntime() {
+  for (const auto& [number, wait] : waits_) services_.shard.timers().disarm(*wait);
+}
 
-Result<std::unique_ptr<ChainFileWriter>> ShardRuntime::open_chain_file(const actor::ActorSpec& spec,
-                                                                       const ActorId& id) const {
+Result<std::unique_ptr<ChainFileWriter>> ShardRuntime::open_chain_file(const actor::ActorSpec& spec, const ActorId& id,
+                                                                       const ChainHead& head) const {
   if (!spec.manifest.save_chain || segments_) return nullptr;
   if (!options_.chains_directory) {
     return fail(ErrorCode::kInvalidArgument,
@@ -149,25 +153,40 @@ Result<std::unique_ptr<ChainFileWriter>> ShardRuntime::open_chain_file(const act
   }
   std::error_code error;
   std::filesystem::create_directories(*options_.chains_directory, error);
-  auto file = ChainFileWriter::create((*options_.chains_directory / (to_string(id) + ".chain")).string());
+  // A file that was closed at an end takes no more: one that is started again by hand begins another.
+  const std::string part = head.next_sequence == 0 ? "" : "-" + std::to_string(head.next_sequence);
+  auto file = ChainFileWriter::create((*options_.chains_directory / (to_string(id) + part + ".chain")).string());
   if (!file) return file;
   // With it and the component the chain can be replayed.
   if (auto kept = (*file)->keep(as_bytes(spec.manifest.text)); !kept) return fail(std::move(kept.error()));
   return file;
 }
 
+void ShardRuntime::close_chain_file(const ActorId& id, ChainFileWriter& file) const {
+  if (auto closed = file.close(); !closed) core_.log("chain of " + to_string(id) + ": " + closed.error().to_string());
+}
+
 void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec,
                          std::shared_ptr<const engine::LinkedComponent> linked, actor::ActorCell::Start start,
                          Started started) {
   const ActorId id = start.id;
+  const bool again = start.reason == StartReason::kRestarted;
   const auto failed = [&](Error error) {
+    if (again) return could_not_start_again(id, std::move(error));
     residents_.erase(id);
     core_.actor_gone(id);
     started(fail(std::move(error)));
   };
   const bool is_durable = segments_ && spec->manifest.chain.durability != Durability::kNone;
   if (is_durable && segments_->condition().has_failed()) return failed(segments_->status().error());
-  auto file = open_chain_file(*spec, id);
+  Left left;
+  if (const auto found = left_.find(id); again && found != left_.end()) left = std::move(found->second);
+  if (again) start.chain = left.head;
+  if (again && left.head.next_sequence == 0) {
+    return failed(Error(ErrorCode::kNotFound, "the end of its chain is no longer known"));
+  }
+  auto file = left.file ? Result<std::unique_ptr<ChainFileWriter>>(std::move(left.file))
+                        : open_chain_file(*spec, id, start.chain);
   if (!file) return failed(std::move(file.error()));
   const ActorLimits& limits = spec->manifest.limits;
   auto instance_limits =
@@ -188,14 +207,83 @@ void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec,
   }
 }
 
+void ShardRuntime::could_not_start_again(const ActorId& id, Error error) {
+  // The chain stays as it was: nothing began.
+  Left& left = left_[id];
+  if (const auto resident = residents_.find(id); resident != residents_.end()) {
+    left.head = resident->second.cell->chain_head();
+    left.file = std::move(resident->second.file);
+    residents_.erase(resident);
+  }
+  ActorInfo info;
+  info.id = id;
+  info.status = ActorStatus::kFailed;
+  info.end_reason = StopReason::kFailed;
+  info.failure = FailureReason::kHostError;
+  info.end_message = std::move(error).with_context("while starting it again").to_string();
+  info.events = left.head.next_sequence;
+  if (!core_.actor_ended(info)) finish(id);
+}
+
+void ShardRuntime::start_again(std::shared_ptr<const actor::ActorSpec> spec,
+                               std::shared_ptr<const engine::LinkedComponent> linked, actor::ActorCell::Start start) {
+  start.reason = StartReason::kRestarted;
+  spawn(std::move(spec), std::move(linked), std::move(start), nullptr);
+}
+
+void ShardRuntime::tell_parent(const ActorId& parent, const ActorInfo& child) {
+  actor::ActorCell* cell = find(parent);
+  if (cell == nullptr) return;
+  const auto& handlers = cell->spec().handlers;
+  const auto supervisor = std::ranges::find(handlers, "supervisor", [](const Handler* h) { return h->type(); });
+  if (supervisor == handlers.end()) return;
+  auto news = handlers::ChildNews::kExternalStop;
+  Bytes params = handlers::child_stop_params(child.id);
+  if (child.end_reason == StopReason::kFailed) {
+    news = handlers::ChildNews::kError;
+    params = handlers::child_error_params(child.id, handlers::error_type_of(child.failure), child.end_message);
+  } else if (child.end_reason == StopReason::kShutdown) {
+    news = handlers::ChildNews::kExit;
+    params = handlers::child_exit_params(child.id, child.result);
+  }
+  const std::size_t slot = cell->spec().first_slots[static_cast<std::size_t>(supervisor - handlers.begin())];
+  std::optional<Cause> cause;
+  if (child.events > 0) cause = Cause{.actor = child.id, .sequence = child.events - 1};
+  (void)cell->call_later(static_cast<std::uint16_t>(slot + static_cast<std::size_t>(news)), params, cause);
+}
+
+void ShardRuntime::wait(std::uint64_t delay_ms, std::uint64_t number) {
+  auto& wait = waits_[number];
+  wait = std::make_unique<Wait>(*this, number);
+  services_.shard.timers().arm(*wait, services_.shard.clock().monotonic_ns() + delay_ms * kNsPerMs);
+}
+
+void ShardRuntime::Wait::expired() {
+  const std::unique_ptr<Wait> self = std::move(owner_.waits_.at(number_));
+  owner_.waits_.erase(number_);
+  owner_.core_.wait_is_over(number_);
+}
+
+void ShardRuntime::finish(const ActorId& id) {
+  if (const auto left = left_.find(id); left != left_.end() && left->second.file) {
+    close_chain_file(id, *left->second.file);
+    left->second.file.reset();
+  }
+  core_.actor_finished(id);
+}
+
 actor::ActorCell* ShardRuntime::find(const ActorId& id) {
   const auto found = residents_.find(id);
   return found == residents_.end() ? nullptr : found->second.cell.get();
 }
 
-void ShardRuntime::stop(const ActorId& id, StopReason reason) {
+void ShardRuntime::stop(const ActorId& id, StopReason reason, bool by_force, std::string_view message) {
   actor::ActorCell* cell = find(id);
-  if (cell != nullptr) cell->end(reason, "");
+  if (cell == nullptr) return;
+  if (by_force) return cell->end(reason, message);
+  const std::uint64_t deadline_ns =
+      services_.shard.clock().monotonic_ns() + cell->spec().manifest.limits.stop_timeout_ms * kNsPerMs;
+  cell->end_after_turn(reason, message, deadline_ns);
 }
 
 ActorInfo ShardRuntime::info(const actor::ActorCell& cell) const {
@@ -204,10 +292,13 @@ ActorInfo ShardRuntime::info(const actor::ActorCell& cell) const {
   info.name = cell.name();
   switch (cell.phase()) {
     case actor::ActorPhase::kStarting: info.status = ActorStatus::kStarting; break;
-    case actor::ActorPhase::kRunning: info.status = ActorStatus::kRunning; break;
+    case actor::ActorPhase::kRunning:
+      info.status = cell.is_paused() ? ActorStatus::kPaused : ActorStatus::kRunning;
+      break;
     case actor::ActorPhase::kEnded:
       info.status = cell.end_reason() == StopReason::kFailed ? ActorStatus::kFailed : ActorStatus::kStopped;
       info.end_reason = cell.end_reason();
+      info.failure = cell.failure();
       info.end_message = cell.end_message();
       info.result = cell.end_result();
       break;
@@ -241,24 +332,25 @@ void ShardRuntime::remember(const actor::ActorCell& cell) {
 }
 
 void ShardRuntime::actor_ended(actor::ActorCell& cell) {
-  Resident& resident = residents_.at(cell.id());
-  if (resident.file) {
-    if (auto closed = resident.file->close(); !closed)
-      core_.log("chain of " + to_string(cell.id()) + ": " + closed.error().to_string());
-  }
+  const ActorId id = cell.id();
+  Resident resident = std::move(residents_.at(id));
+  residents_.erase(id);
+  leaving_[&cell] = std::move(resident.cell);
   remember(cell);
+  left_[id] = {.head = cell.chain_head(), .file = std::move(resident.file)};
   const ActorInfo ended = info(cell);
   if (options_.listener != nullptr && cell.was_running()) options_.listener->actor_ended(ended);
+  const bool comes_back = core_.actor_ended(ended);
   if (resident.started) {
     std::exchange(resident.started, nullptr)(
         fail(Error(cell.end_reason() == StopReason::kFailed ? ErrorCode::kGuestError : ErrorCode::kStopped,
                    cell.end_message())
                  .with_context("while starting actor " + cell.name())));
   }
-  core_.actor_ended(ended);
+  if (!comes_back) finish(id);
 }
 
-void ShardRuntime::actor_released(actor::ActorCell& cell) { residents_.erase(cell.id()); }
+void ShardRuntime::actor_released(actor::ActorCell& cell) { leaving_.erase(&cell); }
 
 void ShardRuntime::actor_logged(const actor::ActorCell& cell, std::string_view line) {
   if (options_.listener != nullptr) options_.listener->actor_logged(cell.id(), cell.name(), line);

@@ -55,7 +55,18 @@ class ShardRuntime final : public actor::ActorObserver {
   void spawn(std::shared_ptr<const actor::ActorSpec> spec, std::shared_ptr<const engine::LinkedComponent> linked,
              actor::ActorCell::Start start, Started started);
   actor::ActorCell* find(const ActorId& id);
-  void stop(const ActorId& id, StopReason reason);
+  /// A new instance of an actor that ended here, after which its chain goes on.
+  void start_again(std::shared_ptr<const actor::ActorSpec> spec, std::shared_ptr<const engine::LinkedComponent> linked,
+                   actor::ActorCell::Start start);
+  void stop(const ActorId& id, StopReason reason, bool by_force, std::string_view message);
+  /// Queues the parent's turn that hears of its child's end, when it exports one.
+  void tell_parent(const ActorId& parent, const ActorInfo& child);
+  /// RuntimeCore::wait_is_over(number) is called after this time.
+  void wait(std::uint64_t delay_ms, std::uint64_t number);
+  /// An actor that was to come back does not.
+  void finish(const ActorId& id);
+  /// An actor that has ended cannot be started again.
+  void forget(const ActorId& id) { left_.erase(id); }
   /// What is kept of the chain of an actor that lives here, or lived, and what it was made from.
   struct KeptChain {
     ChainSnapshot snapshot;
@@ -64,7 +75,7 @@ class ShardRuntime final : public actor::ActorObserver {
   Result<KeptChain> chain(const ActorId& id, std::uint64_t from_sequence);
   ActorInfo info(const actor::ActorCell& cell) const;
   /// No cell is left, not even one that has ended and waits for its last turn in the run queue.
-  bool all_released() const { return residents_.empty(); }
+  bool all_released() const { return residents_.empty() && leaving_.empty(); }
 
   void actor_started(actor::ActorCell& cell) override;
   void actor_ended(actor::ActorCell& cell) override;
@@ -91,13 +102,31 @@ class ShardRuntime final : public actor::ActorObserver {
     std::unique_ptr<ChainReader> reader;
     std::unique_ptr<ChainFileWriter> file;
   };
+  /// What an actor that may be started again goes on with.
+  struct Left {
+    ChainHead head;
+    /// Open while it is certain that it comes back.
+    std::unique_ptr<ChainFileWriter> file;
+  };
+  class Wait final : public sched::Timer {
+   public:
+    Wait(ShardRuntime& owner, std::uint64_t number) : owner_(owner), number_(number) {}
+    void expired() override;
+
+   private:
+    ShardRuntime& owner_;
+    const std::uint64_t number_;
+  };
   /// What is left of an actor that has ended.
   struct Ended {
     ChainHead head;
     std::shared_ptr<const actor::ActorSpec> spec;
   };
 
-  Result<std::unique_ptr<ChainFileWriter>> open_chain_file(const actor::ActorSpec& spec, const ActorId& id) const;
+  Result<std::unique_ptr<ChainFileWriter>> open_chain_file(const actor::ActorSpec& spec, const ActorId& id,
+                                                           const ChainHead& head) const;
+  void close_chain_file(const ActorId& id, ChainFileWriter& file) const;
+  void could_not_start_again(const ActorId& id, Error error);
   void tell_events(const actor::ActorCell& cell, Resident& resident, const SealedLink& link);
   void remember(const actor::ActorCell& cell);
   void log_progressed();
@@ -123,6 +152,10 @@ class ShardRuntime final : public actor::ActorObserver {
   NullSink no_log_;
   actor::ShardServices services_;
   std::unordered_map<ActorId, Resident> residents_;
+  /// Cells that have ended and still stand in the run queue.
+  std::unordered_map<const actor::ActorCell*, std::unique_ptr<actor::ActorCell>> leaving_;
+  std::unordered_map<ActorId, Left> left_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Wait>> waits_;
   std::unordered_map<ActorId, Ended> ended_;
   std::vector<ActorId> ended_order_;
   std::size_t ended_front_ = 0;

@@ -158,9 +158,10 @@ HttpResponse Endpoints::status(Call& call) {
 
 HttpResponse Endpoints::list_actors(Call& call) {
   api::ActorQuery query;
-  if (const auto status = call.query.choice("status", {"starting", "running", "stopped", "failed"})) {
-    for (const ActorStatus known :
-         {ActorStatus::kStarting, ActorStatus::kRunning, ActorStatus::kStopped, ActorStatus::kFailed}) {
+  if (const auto status =
+          call.query.choice("status", {"starting", "running", "paused", "stopping", "stopped", "failed"})) {
+    for (const ActorStatus known : {ActorStatus::kStarting, ActorStatus::kRunning, ActorStatus::kPaused,
+                                    ActorStatus::kStopping, ActorStatus::kStopped, ActorStatus::kFailed}) {
       if (to_string(known) == *status) query.status = known;
     }
   }

@@ -218,8 +218,9 @@ TEST_F(Faults, an_actor_is_stopped_while_it_sleeps) {
   const ActorId id = spawn("sleeper", "guests/sleeps");
   send(id, "3600000");
   wait_until([&] { return router.totals().delivered > 0; });
-  EXPECT_TRUE(runtime->stop(id));
+  EXPECT_TRUE(runtime->terminate(id));
   EXPECT_EQ(ended(id).status, ActorStatus::kStopped);
+  EXPECT_EQ(ended(id).end_reason, StopReason::kTerminated);
 }
 
 TEST_F(Faults, everything_is_accounted_for_after_a_shutdown_under_load) {

@@ -197,6 +197,14 @@ void ActorWorld::stop(const ActorId& id) {
   run_until([&] { return !end_of(id).empty(); });
 }
 
+void ActorWorld::on_cell(const ActorId& id, std::function<void(actor::ActorCell&)> task) {
+  const auto address = router_.core().directory().find(id);
+  if (!address) return;
+  address.gate->shard().post(*new sched::Task([address, task = std::move(task)] {
+    if (actor::ActorCell* cell = address.gate->cell(address.generation)) task(*cell);
+  }));
+}
+
 void ActorWorld::run_until(const std::function<bool()>& done) {
   if (simulation_) {
     ASSERT_TRUE(simulation_->run_until(done)) << "the simulation came to rest before";

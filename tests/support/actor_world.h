@@ -43,6 +43,9 @@ class ActorWorld {
   void send(const ActorId& target, std::string_view text);
   void stop(const ActorId& id);
 
+  /// Does something with an actor's cell on its shard, some time later; nothing if the actor has ended by then.
+  void on_cell(const ActorId& id, std::function<void(actor::ActorCell&)> task);
+
   /// Runs until it holds; the test fails if it never does.
   void run_until(const std::function<bool()>& done);
   /// Runs until every message is accounted for and, on a simulation, nothing is left to do.

@@ -254,6 +254,83 @@ static inline size_t theater_get_chain(const theater_chain_event** events) {
   return theater_host_result[1];
 }
 
+// ---- Children ----
+
+THEATER_IMPORT("supervisor", "spawn")
+void theater_host_spawn(const char*, size_t, uint32_t, const char*, size_t, void*);
+THEATER_IMPORT("supervisor", "resume")
+void theater_host_resume(const char*, size_t, uint32_t, const char*, size_t, void*);
+THEATER_IMPORT("supervisor", "list-children") void theater_host_list_children(void*);
+THEATER_IMPORT("supervisor", "stop-child") void theater_host_stop_child(const char*, size_t, void*);
+THEATER_IMPORT("supervisor", "restart-child") void theater_host_restart_child(const char*, size_t, void*);
+THEATER_IMPORT("supervisor", "get-child-state") void theater_host_child_state(const char*, size_t, void*);
+THEATER_IMPORT("supervisor", "get-child-events") void theater_host_child_events(const char*, size_t, void*);
+
+/// One event of a child's chain, as theater_child_events returns them.
+typedef struct {
+  theater_view hash;
+  struct {
+    bool present;
+    theater_view value;
+  } parent_hash;
+  theater_view type;
+  theater_view data;
+  uint64_t timestamp_ms;
+  struct {
+    bool present;
+    theater_view value;
+  } description;
+} theater_child_event;
+
+/// Makes a child and waits until its init has returned; the value is its id. `manifest` is a path, relative to the
+/// folder of this actor's manifest and not out of it, or a manifest's text. `state` is passed to init when its data is
+/// not NULL.
+static inline theater_result theater_spawn(theater_view manifest, theater_view state) {
+  theater_host_spawn(manifest.data, manifest.size, state.data != 0, state.data, state.size, theater_host_result);
+  return theater_take_result();
+}
+/// The same with a state that an actor left.
+static inline theater_result theater_resume(theater_view manifest, theater_view state) {
+  theater_host_resume(manifest.data, manifest.size, state.data != 0, state.data, state.size, theater_host_result);
+  return theater_take_result();
+}
+/// The children that live; returns their number and where their ids are.
+static inline size_t theater_list_children(const theater_view** ids) {
+  theater_host_list_children(theater_host_result);
+  *ids = (const theater_view*)(uintptr_t)theater_host_result[0];
+  return theater_host_result[1];
+}
+/// Ends a child and waits for its end.
+static inline theater_status theater_stop_child(theater_view child) {
+  theater_host_stop_child(child.data, child.size, theater_host_result);
+  return theater_take_status();
+}
+/// Makes a child anew, whether it lives or has ended: same id, first state.
+static inline theater_status theater_restart_child(theater_view child) {
+  theater_host_restart_child(child.data, child.size, theater_host_result);
+  return theater_take_status();
+}
+/// A living child's state; the value's data is NULL when it has none.
+static inline theater_result theater_child_state(theater_view child) {
+  theater_host_child_state(child.data, child.size, theater_host_result);
+  theater_result result = {(theater_host_result[0] & 0xff) != 0, {0, 0}};
+  if (result.failed) {
+    result.value = theater_bytes((const void*)(uintptr_t)theater_host_result[1], theater_host_result[2]);
+  } else if (theater_host_result[1] & 0xff) {
+    result.value = theater_bytes((const void*)(uintptr_t)theater_host_result[2], theater_host_result[3]);
+  }
+  return result;
+}
+/// The latest events of a child's chain, also after its end; returns an error, or their number and where they are.
+static inline theater_status theater_child_events(theater_view child, const theater_child_event** events,
+                                                  size_t* count) {
+  theater_host_child_events(child.data, child.size, theater_host_result);
+  const theater_status status = theater_take_status();
+  *events = status.failed ? 0 : (const theater_child_event*)(uintptr_t)theater_host_result[1];
+  *count = status.failed ? 0 : theater_host_result[2];
+  return status;
+}
+
 // ---- Handlers ----
 
 /// The actor's state: what came in, and what a handler leaves there when it succeeds. A failed turn changes nothing.

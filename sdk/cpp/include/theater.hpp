@@ -483,6 +483,37 @@ inline Span<ChainEvent> get_chain() {
   return {events, count};
 }
 
+/// Makes a child and waits until its init has returned; the result is its id. `manifest` is a path, relative to the
+/// folder of this actor's manifest and not out of it, or a manifest's text.
+inline Result<View> spawn(View manifest, View state = {}) {
+  return detail::result(theater_spawn(theater_utf8(manifest), state));
+}
+/// The same with a state that an actor left.
+inline Result<View> resume_child(View manifest, View state) {
+  return detail::result(theater_resume(theater_utf8(manifest), state));
+}
+/// Ids of the children that live.
+inline Span<View> list_children() {
+  const theater_view* ids = nullptr;
+  const size_t count = theater_list_children(&ids);
+  return {reinterpret_cast<const View*>(ids), count};
+}
+/// Ends a child and waits for its end.
+inline Status stop_child(View child) { return theater_stop_child(theater_utf8(child)); }
+/// Makes a child anew, whether it lives or has ended: same id, first state.
+inline Status restart_child(View child) { return theater_restart_child(theater_utf8(child)); }
+/// A living child's state; its data is null when it has none.
+inline Result<View> child_state(View child) { return detail::result(theater_child_state(theater_utf8(child))); }
+using ChildEvent = theater_child_event;
+/// The latest events of a child's chain, also after its end.
+inline Result<Span<ChildEvent>> child_events(View child) {
+  const ChildEvent* events = nullptr;
+  size_t count = 0;
+  if (const theater_status read = theater_child_events(theater_utf8(child), &events, &count); read.failed)
+    return Failure{read.text};
+  return Span<ChildEvent>{events, count};
+}
+
 // ---- Saved state ----
 
 /// Writes an actor's members one by one, into the turn's memory. For save(Writer&).
@@ -830,6 +861,63 @@ struct Component {
     } else {
       return refuse();
     }
+  }
+};
+
+/// How a child failed: the cases of wit-error-type, in their order.
+enum class ChildError : uint8_t {
+  kOperationTimeout,
+  kChannelClosed,
+  kShuttingDown,
+  kFunctionNotFound,
+  kTypeMismatch,
+  kInternal,
+  kSerializationError,
+  kUpdateComponentError,
+  kPaused,
+};
+
+/// The exports by which an actor hears of its children's ends, beside Component<T>; its project's world includes
+/// theater:sdk/supervisor. T may have on_child_error(View child, ChildError kind, View text), on_child_exit(View child,
+/// View result) and on_child_stopped(View child): without one, that news is ignored.
+template <class T>
+struct Supervisor {
+  THEATER_EXPORT("supervisor-handlers#handle-child-error")
+  static void* handle_child_error(uint32_t has_state, const char* state, size_t state_size, const char* child,
+                                  size_t child_size, uint32_t kind, uint32_t has_text, const char* text,
+                                  size_t text_size) {
+    return detail::run<T>(has_state, state, state_size, [&](T& actor) -> Status {
+      if constexpr (requires { actor.on_child_error(View(), ChildError(), View()); }) {
+        return actor.on_child_error(View(child, child_size), static_cast<ChildError>(kind),
+                                    has_text ? View(text, text_size) : View());
+      } else {
+        return ok();
+      }
+    });
+  }
+
+  THEATER_EXPORT("supervisor-handlers#handle-child-exit")
+  static void* handle_child_exit(uint32_t has_state, const char* state, size_t state_size, const char* child,
+                                 size_t child_size, uint32_t has_result, const char* result, size_t result_size) {
+    return detail::run<T>(has_state, state, state_size, [&](T& actor) -> Status {
+      if constexpr (requires { actor.on_child_exit(View(), View()); }) {
+        return actor.on_child_exit(View(child, child_size), has_result ? View(result, result_size) : View());
+      } else {
+        return ok();
+      }
+    });
+  }
+
+  THEATER_EXPORT("supervisor-handlers#handle-child-external-stop")
+  static void* handle_child_external_stop(uint32_t has_state, const char* state, size_t state_size, const char* child,
+                                          size_t child_size) {
+    return detail::run<T>(has_state, state, state_size, [&](T& actor) -> Status {
+      if constexpr (requires { actor.on_child_stopped(View()); }) {
+        return actor.on_child_stopped(View(child, child_size));
+      } else {
+        return ok();
+      }
+    });
   }
 };
 
