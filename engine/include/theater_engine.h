@@ -175,10 +175,10 @@ typedef struct {
   te_bytes message;    ///< trapped: what happened, in words
   te_bytes backtrace;  ///< trapped: WebAssembly backtrace with function names, a line a frame, innermost first
   uint64_t fuel_used;  ///< by this call so far
-  /// Where this call found the instance, its store, and the last text and byte list that went to the host: the next call
-  /// will probably touch the same memory. For prefetching only: may be null, must not be read.
+  /// Where this call found the instance, its store, and the last text and byte list that went to the host: the next
+  /// call will probably touch the same memory. For prefetching only: may be null, must not be read.
   const void* touched[4];
-} te_outcome;          ///< all pointers are valid until the next te_instance_* call on that instance
+} te_outcome;  ///< all pointers are valid until the next te_instance_* call on that instance
 
 typedef struct {
   uint32_t export_index;

@@ -47,7 +47,7 @@ Result<Found> ask_server(const Options& options) {
   return Found{.sequence = std::nullopt, .state = std::move(*state)};
 }
 
-Result<Found> replay(const Options& options) {
+Result<Found> rerun(const Options& options) {
   auto opened = open_source(options);
   if (!opened) return fail(std::move(opened.error()));
   if (opened->chain->next_sequence() == 0) return fail(ErrorCode::kNotFound, "the chain is empty");
@@ -113,7 +113,7 @@ void add_state_command(CLI::App& app, Context& context) {
   command->add_option("-o,--output", options->output, "Write its bytes to a new file instead")->type_name("FILE");
   command->footer("Exit codes: 0 done; 1 the state cannot be had; 130 interrupted.");
   command->callback([options, &context] {
-    auto found = names_an_actor(*options) ? ask_server(*options) : replay(*options);
+    auto found = names_an_actor(*options) ? ask_server(*options) : rerun(*options);
     if (found && !options->output.empty()) {
       auto written = write_new_file(options->output, as_text(found->state.value_or(Bytes())));
       if (written) return;
