@@ -12,6 +12,8 @@ import unittest
 from wire import Http, Server
 
 PROGRAM, COMPONENTS = sys.argv[1:3]
+# Longer messages go in fragments.
+WHOLE_BYTES = 8 << 20
 
 
 def numbers(data):
@@ -36,7 +38,14 @@ class Legacy:
         self.http.send(struct.pack(">I", len(data)) + data)
 
     def say(self, command):
-        self.send_frame({"Complete": numbers(json.dumps(command).encode())})
+        data = json.dumps(command).encode()
+        if len(data) <= WHOLE_BYTES:
+            self.send_frame({"Complete": numbers(data)})
+            return
+        parts = [data[at:at + WHOLE_BYTES] for at in range(0, len(data), WHOLE_BYTES)]
+        for i, part in enumerate(parts):
+            self.send_frame({"Fragment": {"message_id": 1, "fragment_index": i, "total_fragments": len(parts),
+                                          "data": base64.b64encode(part).decode()}})
 
     def hear(self):
         parts = {}
