@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <string_view>
+#include <utility>
 
 #include "cli/event_lines.h"
 #include "cli/interrupts.h"
@@ -75,11 +77,13 @@ Result<void> show_events(Client& client, Context& context, const EventsOptions& 
   query.newest_first = options.sort == "chain" && options.reverse;
   auto events = read_events(client, options, query);
   if (!events) return fail(std::move(events.error()));
-  if (options.sort == "time") std::ranges::stable_sort(*events, {}, &RemoteEvent::time_ms);
-  if (options.sort == "type") std::ranges::stable_sort(*events, {}, &RemoteEvent::type);
-  if (options.sort == "size") {
-    std::ranges::stable_sort(*events, {}, [](const RemoteEvent& event) { return event.json.size(); });
-  }
+  // Those that are alike stay in the chain's order.
+  const auto sort_by = [&](const auto& key) {
+    std::ranges::sort(*events, {}, [&](const RemoteEvent& event) { return std::pair(key(event), event.sequence); });
+  };
+  if (options.sort == "time") sort_by([](const RemoteEvent& event) { return event.time_ms; });
+  if (options.sort == "type") sort_by([](const RemoteEvent& event) { return std::string_view(event.type); });
+  if (options.sort == "size") sort_by([](const RemoteEvent& event) { return event.json.size(); });
   if (options.reverse && options.sort != "chain") std::ranges::reverse(*events);
   const EventLines lines(context,
                          {.format = *parse_event_format(options.format), .detailed = options.detailed, .fields = {}});
