@@ -151,7 +151,7 @@ class Run {
     std::vector<Message> requests;
     if (auto parsed = parse_all(options_.sends, sends); !parsed) return parsed;
     if (auto parsed = parse_all(options_.requests, requests); !parsed) return parsed;
-    if (options_.manifests.empty() && options_.data.empty()) {
+    if (options_.manifests.empty() && options_.data.empty() && !options_.forked) {
       return fail(ErrorCode::kInvalidArgument, "name a manifest, or a data directory whose actors go on: --data DIR");
     }
     if (auto started = start_runtime(); !started) return started;
