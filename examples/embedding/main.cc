@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "theater/replay.h"
 #include "theater/runtime.h"
 
 using namespace theater;
@@ -124,6 +125,18 @@ Result<void> run(const std::filesystem::path& examples) {
   if (!report) return fail(report.error());
   std::printf("%llu events, %s\n", static_cast<unsigned long long>(report->events),
               report->fault ? "broken" : "verified");
+
+  const auto chain = std::filesystem::temp_directory_path() / (to_string(*counter) + ".chain");
+  if (auto saved = runtime.save_chain(*counter, chain); !saved) return saved;
+  const auto counter_component = read(examples / "counter/build/counter.wasm");
+  if (!counter_component) return fail(counter_component.error());
+  ReplayOptions again;
+  again.components = {*counter_component};
+  const auto replayed = replay_chain(chain, again);
+  std::filesystem::remove(chain);
+  if (!replayed) return fail(replayed.error());
+  std::printf("a re-run is %s\n", replayed->same() ? "the same" : "different");
+
   runtime.shut_down();
   const MessageTotals totals = router.totals();
   std::printf("%llu sent, %llu delivered\n", static_cast<unsigned long long>(totals.sent),

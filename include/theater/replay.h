@@ -54,7 +54,7 @@ struct ReplayReport {
   std::uint64_t next_sequence = 0;
   std::uint64_t calls = 0;
   std::uint64_t host_calls = 0;
-  /// Every event of the chain up to the asked-for one was gone through.
+  /// At most one of the two; neither when everything up to the event asked for was gone through.
   std::optional<ReplayDivergence> divergence;
   std::optional<Stop> stop;
   /// What a reader should know of what was found, e.g. that a call was compared up to its time-out only.
@@ -68,8 +68,8 @@ struct ReplayReport {
 struct ReplayOptions {
   /// Which actor, by id or name, where the source holds several.
   std::string actor;
-  /// Components that the source does not hold; or one that the chain does not name, which takes the place of all that
-  /// it names: fuel and backtraces are then not compared.
+  /// Components that the source does not hold; or just one that the chain does not name, which takes the place of all
+  /// that it names: fuel and backtraces are then not compared.
   std::vector<Bytes> components;
   /// The manifest's text, for its limits, where the source does not hold it.
   std::optional<std::string> manifest;

@@ -57,14 +57,17 @@ Result<void> ComponentShelf::find_stand_in(const ChainSource& source) {
   stand_in_sought_ = true;
   const std::set<Digest> named = named_components(source);
   for (const auto& [digest, bytes] : given_) {
-    if (named.contains(digest)) continue;
-    if (given_.size() > 1) {
-      return fail(ErrorCode::kInvalidArgument,
-                  "the component with the SHA-256 " + to_hex(digest) +
-                      " is none that the chain names, and can take their place only when no other is given");
-    }
-    stand_in_ = digest;
+    if (!named.contains(digest)) unnamed_.push_back(digest);
   }
+  if (unnamed_.size() < given_.size()) return {};
+  if (unnamed_.size() > 1) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        "the chain names none of the components given; one such could take the place of all that it names, not " +
+            std::to_string(unnamed_.size()));
+  }
+  stand_in_ = unnamed_.front();
+  unnamed_.clear();
   return {};
 }
 

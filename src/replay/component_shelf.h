@@ -30,10 +30,12 @@ class ComponentShelf {
     /// It is the one that was asked for, and not another that stands in for it.
     bool is_recorded = false;
   };
-  /// The component with this digest: one of the options', or else the source's. When the options have only one, which
-  /// no started event of the chain names, it stands in for all. kNotFound with what to do about it, kInvalidArgument
-  /// when the options' are neither.
+  /// The component with this digest: one of the options', or else the source's. When the options have only one, and no
+  /// started event of the chain names it, it stands in for all. kNotFound with what to do about it, kInvalidArgument
+  /// when several could stand in.
   Result<Found> get(const Digest& digest, const ChainSource& source);
+  /// Those of the options that were of no use: the chain names others of them.
+  const std::vector<Digest>& unnamed() const { return unnamed_; }
 
  private:
   ComponentShelf(const ReplayOptions& options, te_host_fn host, std::unique_ptr<engine::Engine> engine);
@@ -47,6 +49,7 @@ class ComponentShelf {
   std::map<Digest, ByteView> given_;
   bool stand_in_sought_ = false;
   std::optional<Digest> stand_in_;
+  std::vector<Digest> unnamed_;
   std::map<Digest, std::shared_ptr<const engine::LinkedComponent>> linked_;
 };
 

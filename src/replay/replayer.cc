@@ -246,7 +246,8 @@ bool Replayer::take_state_of(const chain::StartedView& started, std::uint64_t se
     stop_at(sequence, "the state that the actor started with is not in the chain");
     return false;
   }
-  if (goes_on && !is_first && !options_.ignore_state) {
+  if (goes_on && !is_first) {
+    if (options_.ignore_state) return true;
     std::vector<ReplayDifference> differences;
     compare_state(state, has_state_, state_, differences);
     if (!differences.empty()) {
@@ -298,6 +299,9 @@ bool Replayer::take_component(const Digest& digest, std::uint64_t sequence) {
   if (!found) {
     stop_at(sequence, found.error().to_string());
     return false;
+  }
+  for (const Digest& unnamed : shelf_.unnamed()) {
+    remark("the component given with the SHA-256 " + to_hex(unnamed) + " is none that the chain names: left aside");
   }
   component_ = std::move(*found);
   match_functions();

@@ -157,23 +157,30 @@ void ActorWorld::on_disk(std::uint32_t shard, const std::function<void(SlowDisk&
 }
 
 ActorId ActorWorld::spawn(const std::string& name, Script script, const Options& options) {
+  return spawn(
+      name, make_spec(handlers_, name, options),
+      [&](actor::ActorCell& cell) { return std::make_unique<ScriptGuest>(cell, std::move(script)); }, options.shard);
+}
+
+ActorId ActorWorld::spawn(const std::string& name, std::shared_ptr<const actor::ActorSpec> spec,
+                          const MakeGuest& make_guest, std::optional<std::uint32_t> wanted_shard) {
   std::array<std::uint8_t, 16> bytes{};
   const std::uint64_t number = next_id_++;
   for (int i = 0; i < 8; ++i) bytes[15 - i] = static_cast<std::uint8_t>(number >> (8 * i));
   const ActorId id = ActorId::from_random(bytes);
-  const std::uint32_t shard = options.shard.value_or(next_shard_++ % shards_->size());
+  const std::uint32_t shard = wanted_shard.value_or(next_shard_++ % shards_->size());
   EXPECT_TRUE(router_.core().directory().add_name(name, id));
   all_.emplace_back(id, shard);
   on_shard(shard, [&] {
     auto cell = std::make_unique<actor::ActorCell>(
-        places_[shard]->services, make_spec(handlers_, name, options),
+        places_[shard]->services, std::move(spec),
         actor::ActorCell::Start{.id = id, .parent = std::nullopt, .state = std::nullopt});
     actor::ActorCell& made = *cell;
     {
       const std::lock_guard lock(observer_->mutex);
       observer_->cells[id] = std::move(cell);
     }
-    EXPECT_TRUE(made.start(std::make_unique<ScriptGuest>(made, std::move(script))));
+    EXPECT_TRUE(made.start(make_guest(made)));
   });
   run_until([&] {
     const std::lock_guard lock(observer_->mutex);
@@ -246,12 +253,12 @@ std::vector<std::string> ActorWorld::log_of(const std::string& name) {
   return observer_->logs[name];
 }
 
-std::vector<Event> ActorWorld::events(const ActorId& id) {
+ChainSnapshot ActorWorld::chain(const ActorId& id) {
   std::uint32_t shard = 0;
   for (const auto& [actor, on] : all_) {
     if (actor == id) shard = on;
   }
-  std::vector<Event> events;
+  ChainSnapshot snapshot;
   on_shard(shard, [&] {
     ChainHead head;
     {
@@ -259,15 +266,18 @@ std::vector<Event> ActorWorld::events(const ActorId& id) {
       const auto ended = observer_->heads.find(id);
       head = ended != observer_->heads.end() ? ended->second : observer_->cells.at(id)->chain_head();
     }
-    const ChainSnapshot snapshot = places_[shard]->log.snapshot(id, head);
+    snapshot = places_[shard]->log.snapshot(id, head);
     const VerifyReport report = verify(snapshot);
     EXPECT_TRUE(report.ok()) << to_string(id) << " event " << report.fault->sequence << ": " << report.fault->what;
     EXPECT_TRUE(report.complete);
-    auto decoded = snapshot.events();
-    ASSERT_TRUE(decoded) << decoded.error().to_string();
-    events = std::move(*decoded);
   });
-  return events;
+  return snapshot;
+}
+
+std::vector<Event> ActorWorld::events(const ActorId& id) {
+  auto events = chain(id).events();
+  EXPECT_TRUE(events) << events.error().to_string();
+  return events.value_or(std::vector<Event>());
 }
 
 void ActorWorld::expect_chains_verify() {

@@ -38,6 +38,10 @@ class ActorWorld {
   /// An actor with this name, ready when it returns.
   ActorId spawn(const std::string& name, Script script, const Options& options);
   ActorId spawn(const std::string& name, Script script) { return spawn(name, std::move(script), Options()); }
+  /// The same with any guest; `make_guest` is called on the actor's shard.
+  using MakeGuest = std::function<std::unique_ptr<actor::Guest>(actor::ActorCell& cell)>;
+  ActorId spawn(const std::string& name, std::shared_ptr<const actor::ActorSpec> spec, const MakeGuest& make_guest,
+                std::optional<std::uint32_t> shard = std::nullopt);
 
   MessageRouter& router() { return router_; }
   void send(const ActorId& target, std::string_view text);
@@ -64,6 +68,8 @@ class ActorWorld {
   std::vector<std::string> log_of(const std::string& name);
   /// The actor's whole chain; it may have ended.
   std::vector<Event> events(const ActorId& id);
+  ChainSnapshot chain(const ActorId& id);
+  const HandlerRegistry& handlers() const { return handlers_; }
   /// Verifies the chain of every actor that ever was and that every cause is the event that sent the message.
   void expect_chains_verify();
   /// sent = delivered + refused + dead letters.
