@@ -9,7 +9,9 @@
 #include "chain/link_codec.h"
 #include "chain/verify.h"
 #include "runtime/read_file.h"
+#include "runtime/recorded_events.h"
 #include "runtime/runtime_core.h"
+#include "runtime/told_history.h"
 
 namespace theater {
 
@@ -175,19 +177,6 @@ VerifyExpectation expectation_of(const ActorId& id) {
 
 namespace {
 
-/// An event's function is named by the call before it: that is looked for so far back.
-constexpr std::uint64_t kEventsBefore = 1000;
-
-/// The events from `from_sequence` on.
-Result<std::vector<Event>> events_from(const runtime::RuntimeCore& core, const ActorId& id,
-                                       std::uint64_t from_sequence) {
-  const auto chain = core.chain(id, from_sequence > kEventsBefore ? from_sequence - kEventsBefore : 0);
-  if (!chain) return fail(chain.error());
-  auto events = chain->snapshot.events();
-  if (events) std::erase_if(*events, [&](const Event& event) { return event.sequence < from_sequence; });
-  return events;
-}
-
 /// Verifies the part of a chain that is not in memory any more; false where it is broken.
 Result<bool> verify_before(const ChainSource& source, std::uint64_t end_sequence, ChainVerifier& verifier) {
   auto links = source.links(0);
@@ -203,7 +192,11 @@ Result<bool> verify_before(const ChainSource& source, std::uint64_t end_sequence
 }  // namespace
 
 Result<std::vector<Event>> Runtime::events(const ActorId& id, std::uint64_t from_sequence) const {
-  return events_from(*core_, id, from_sequence);
+  const auto chain = core_->chain(id, runtime::sequence_to_read_from(from_sequence));
+  if (!chain) return fail(chain.error());
+  auto events = chain->snapshot.events();
+  if (events) std::erase_if(*events, [&](const Event& event) { return event.sequence < from_sequence; });
+  return events;
 }
 
 Result<ChainReport> Runtime::verify(const ActorId& id) const {
@@ -268,31 +261,30 @@ std::shared_ptr<void> Runtime::subscribe(std::optional<ActorId> actor, EventCall
 
 Result<std::shared_ptr<void>> Runtime::subscribe(const ActorId& actor, std::uint64_t from_sequence,
                                                  EventCallback heard) {
-  // Near enough to the end that the rest may be told on the actor's shard. An actor that records faster than it is read
-  // is waited for a little longer each time.
-  std::uint64_t events_at_once = 500;
-  std::uint64_t next = from_sequence;
   // It may begin behind the end there is now.
   const EventCallback heard_from = [from_sequence, heard](const Event& event) {
     if (event.sequence >= from_sequence) heard(event);
   };
-  while (true) {
-    const auto kept = core_->chain_in_memory(actor, UINT64_MAX);
-    const bool is_here = kept || kept.error().code() != ErrorCode::kNotFound;
-    if (is_here && !kept) return fail(kept.error());
-    const std::uint64_t end = is_here ? kept->snapshot.next_sequence : 0;
-    if (is_here && (end <= next || end - next <= events_at_once)) {
-      auto subscribed = core_->subscribe_from(actor, next, heard_from);
-      if (!subscribed || *subscribed) return subscribed;
-    }
-    const auto events = events_from(*core_, actor, next);
-    if (!events) return fail(events.error());
-    for (const Event& event : *events) heard(event);
-    if (!events->empty()) next = events->back().sequence + 1;
-    events_at_once *= 2;
+  // While a round is told more is recorded; the rest, ever less, is told while the actor's shard waits.
+  constexpr int kRounds = 3;
+  std::uint64_t next = from_sequence;
+  for (int round = 0; round < kRounds; ++round) {
+    const auto memory = core_->chain_in_memory(actor, next);
+    const bool is_here = memory || memory.error().code() != ErrorCode::kNotFound;
+    if (is_here && !memory) return fail(memory.error());
+    if (is_here && (memory->snapshot.links.empty() || memory->snapshot.links.front().first_sequence <= next)) break;
+    const auto source = core_->stored_chain(actor);
+    if (!source) return fail(source.error());
+    if (*source == nullptr && is_here) break;
+    if (*source == nullptr) return fail(memory.error());
+    const auto told =
+        runtime::tell_history(**source, is_here ? std::optional(memory->spec->functions) : std::nullopt, next, heard);
+    if (!told) return fail(told.error());
+    next = *told;
     // Nobody here writes to it.
     if (!is_here) return core_->subscriptions().add(actor, heard_from);
   }
+  return core_->subscribe_from(actor, next, heard_from);
 }
 
 MessageRouter& Runtime::router() { return core_->router(); }

@@ -7,6 +7,7 @@
 #include "router/router_core.h"
 #include "runtime/blueprint.h"
 #include "runtime/read_file.h"
+#include "runtime/recorded_events.h"
 #include "runtime/resumption.h"
 #include "runtime/wasm_guest.h"
 #include "sched/task.h"
@@ -247,11 +248,17 @@ Result<std::shared_ptr<void>> RuntimeCore::subscribe_from(const ActorId& id, std
                                                           const Runtime::EventCallback& heard) {
   auto subscribed = on_shard_of(id, [&](ShardRuntime& shard) -> Result<std::shared_ptr<void>> {
     // From here to the end of this task nothing is recorded: no event is told twice, and none is missed.
-    const auto chain = shard.chain(id, from_sequence);
-    if (!chain) return fail(chain.error());
-    const ChainSnapshot& snapshot = chain->snapshot;
-    const std::uint64_t first = snapshot.links.empty() ? snapshot.next_sequence : snapshot.links.front().first_sequence;
-    if (first > from_sequence && directory_) return nullptr;
+    auto chain = shard.chain(id, sequence_to_read_from(from_sequence));
+    if (!chain) return fail(std::move(chain.error()));
+    ChainSnapshot& snapshot = chain->snapshot;
+    if (directory_ && !snapshot.links.empty() && snapshot.links.front().first_sequence > from_sequence) {
+      static_cast<void>(shard.write_chains());
+      const auto source = directory_->chain(id);
+      if (!source && source.error().code() != ErrorCode::kNotFound) return fail(source.error());
+      if (source) {
+        if (auto joined = store::prepend(snapshot, **source, from_sequence); !joined) return fail(joined.error());
+      }
+    }
     const auto events = snapshot.events();
     if (!events) return fail(events.error());
     for (const Event& event : *events) {

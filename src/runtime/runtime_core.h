@@ -100,8 +100,7 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   /// stays in memory.
   Result<std::unique_ptr<ChainSource>> stored_chain(const ActorId& id) const;
 
-  /// Tells what memory holds from this event on, and from then on what comes; none when memory does not reach back so
-  /// far.
+  /// Tells what is kept from this event on, and from then on what comes. The actor's shard waits while it is told.
   Result<std::shared_ptr<void>> subscribe_from(const ActorId& id, std::uint64_t from_sequence,
                                                const Runtime::EventCallback& heard);
 
