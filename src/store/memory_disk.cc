@@ -56,6 +56,7 @@ class MemoryDisk::OpenFile final : public File {
   }
 
   Result<void> sync() override {
+    if (disk_.before_sync_) disk_.before_sync_();
     const std::lock_guard lock(disk_.mutex_);
     if (auto counted = disk_.count_operation(Operation::kSync, path_); !counted) {
       // As Linux does: what could not be written is dropped, and the next sync succeeds.
@@ -247,6 +248,7 @@ Result<void> MemoryDisk::remove(const std::filesystem::path& path) {
 }
 
 Result<void> MemoryDisk::sync_directory(const std::filesystem::path& directory) {
+  if (before_sync_) before_sync_();
   const std::lock_guard lock(mutex_);
   if (auto counted = count_operation(Operation::kSyncDirectory, directory); !counted) return counted;
   std::erase_if(safe_files_, [&](const auto& entry) {

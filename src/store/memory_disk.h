@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,8 @@ class MemoryDisk final : public FileSystem {
   /// Operations of this kind so far.
   std::uint64_t count(Operation operation) const;
   void stop_failing();
+  /// Called before each sync, of a file or a folder: what is not safe then may be lost in any way.
+  void before_sync(std::function<void()> looked) { before_sync_ = std::move(looked); }
 
   /// The disk as it is after the power went: of what was not synced any part is there, in pieces of 512 bytes, in any
   /// order. Names of files that were not synced are there or not. Files that are open no longer work.
@@ -89,6 +92,7 @@ class MemoryDisk final : public FileSystem {
   };
   std::optional<Fault> faults_[kOperations];
   std::uint64_t counts_[kOperations] = {};
+  std::function<void()> before_sync_;
 };
 
 }  // namespace theater::store

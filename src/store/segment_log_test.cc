@@ -30,25 +30,6 @@ class Log : public testing::Test {
     options.link_bytes = 1;
     return std::make_unique<SegmentLog>(directory, clock_, options);
   }
-  /// Everything that the log acknowledged is in the directory, and what is there is a prefix of what was recorded.
-  static void expect_acknowledged(const DataDirectory& directory, const std::vector<SampleActors::Written>& written,
-                                  std::uint64_t acknowledged, const std::string& when) {
-    EXPECT_TRUE(directory.damages().empty()) << when << ": " << directory.damages()[0].to_string();
-    const auto actors = directory.actors();
-    ASSERT_TRUE(actors);
-    std::map<ActorId, std::uint64_t> kept;
-    for (const StoredActor& actor : *actors) {
-      kept[actor.id] = actor.next_sequence;
-      const bool was_recorded = std::ranges::any_of(written, [&](const SampleActors::Written& link) {
-        return link.actor == actor.id && link.next_sequence == actor.next_sequence && link.hash == actor.head;
-      });
-      ASSERT_TRUE(was_recorded) << when;
-    }
-    for (const SampleActors::Written& link : written) {
-      if (link.position > acknowledged) continue;
-      ASSERT_GE(kept[link.actor], link.next_sequence) << when;
-    }
-  }
 
   MemoryDisk disk_;
   SeededRandom random_{1};
@@ -229,99 +210,6 @@ TEST_F(Log, its_own_thread_syncs_what_nobody_waits_for_and_wakes_for_what_comes_
     // Long enough for it to fall asleep, though nothing depends on that.
     std::this_thread::sleep_for(std::chrono::milliseconds(15));
   }
-}
-
-/// A run of 10,000 events with everything that happens to the disk, to be cut off anywhere.
-class Script {
- public:
-  static constexpr int kLinks = 3'500;
-
-  explicit Script(MemoryDisk& disk) : disk_(disk) {}
-
-  /// `observe(acknowledged position)` is called before and after each round of the log.
-  template <class Observe>
-  void run(std::uint64_t seed, Observe observe) {
-    SeededRandom markers(seed);
-    auto directory = DataDirectory::open(kSampleDirectory, DataDirectory::Access::kWrite, on_disk(disk_, markers));
-    if (!directory) return;
-    StillClock clock;
-    SegmentLog::Options options;
-    options.own_thread = false;
-    options.link_bytes = 1;
-    options.segment_bytes = 100'000;
-    SegmentLog log(**directory, clock, options);
-    std::mt19937_64 random(seed);
-    for (int i = 0; i < kLinks; ++i) {
-      actors.record(log, random() % 10, random() % 40 == 0 ? 3000 : random() % 100);
-      if (random() % 5 == 0) clock.now_ns += kNsPerMs;
-      if (random() % 8 != 0) continue;
-      observe(log.acknowledged_position());
-      log.work();
-      acknowledged = log.acknowledged_position();
-      observe(acknowledged);
-    }
-    log.stop();
-    acknowledged = log.acknowledged_position();
-    status = log.status();
-  }
-
-  SampleActors actors{10};
-  std::uint64_t acknowledged = 0;
-  Result<void> status;
-
- private:
-  MemoryDisk& disk_;
-};
-
-TEST_F(Log, what_was_acknowledged_survives_a_power_loss_at_any_time) {
-  Script script(disk_);
-  std::uint64_t syncs = 0;
-  std::uint64_t losses = 0;
-  script.run(7, [&](std::uint64_t acknowledged) {
-    // Just before a sync most is at stake.
-    const bool was_synced = std::exchange(syncs, disk_.count(MemoryDisk::Operation::kSync)) != syncs;
-    if (!was_synced && losses % 2 != 0) {
-      ++losses;
-      return;
-    }
-    auto disk = disk_.copy();
-    disk->lose_power(++losses);
-    auto directory = open(*disk);
-    ASSERT_TRUE(directory);
-    expect_acknowledged(*directory, script.actors.written(), acknowledged, "loss " + std::to_string(losses));
-  });
-  EXPECT_GT(losses, 300u);
-  ASSERT_TRUE(script.status);
-  expect_acknowledged(*open(disk_), script.actors.written(), script.acknowledged, "at the end");
-  EXPECT_GE(script.acknowledged, script.actors.written().back().position);
-}
-
-TEST_F(Log, whatever_operation_fails_nothing_is_acknowledged_falsely) {
-  using Operation = MemoryDisk::Operation;
-  using Failure = MemoryDisk::Failure;
-  MemoryDisk whole;
-  Script(whole).run(3, [](std::uint64_t) {});
-  std::uint64_t runs = 0;
-  for (int kind = 0; kind < MemoryDisk::kOperations; ++kind) {
-    const auto operation = static_cast<Operation>(kind);
-    const std::uint64_t count = whole.count(operation);
-    // Each of the first, then ever fewer.
-    for (std::uint64_t nth = 0; nth < count; nth += 1 + nth / 16) {
-      const Failure failure = std::array{Failure::kError, Failure::kNoSpace, Failure::kShortWrite}[nth % 3];
-      MemoryDisk disk;
-      disk.fail_at(operation, nth, failure, /*for_good=*/nth % 2 == 0);
-      Script script(disk);
-      script.run(3, [](std::uint64_t) {});
-      disk.stop_failing();
-      ++runs;
-      disk.lose_power(nth);
-      auto directory = open(disk);
-      ASSERT_TRUE(directory);
-      expect_acknowledged(*directory, script.actors.written(), script.acknowledged,
-                          "operation " + std::to_string(kind) + " number " + std::to_string(nth));
-    }
-  }
-  EXPECT_GT(runs, 100u);
 }
 
 TEST_F(Log, after_a_failed_sync_it_acknowledges_nothing_more_and_says_why) {

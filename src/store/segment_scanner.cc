@@ -342,8 +342,12 @@ Result<void> SegmentScanner::look_behind(std::uint64_t offset) {
         if (group.offset != at + i) continue;
         groups_behind_.push_back(at + i);
         safe_until_ = std::max(safe_until_, group.synced);
-      } else if (decode_segment_end(rest.subspan(kRecordHeaderBytes, kSegmentEndBytes)).offset == at + i) {
-        safe_until_ = file_bytes_;
+      } else {
+        const SegmentEnd end = decode_segment_end(rest.subspan(kRecordHeaderBytes, kSegmentEndBytes));
+        // The group that it stands in was written with it, and may be torn before it.
+        if (end.offset == at + i && end.index_offset <= end.offset && end.index_offset >= kGroupRecordBytes) {
+          safe_until_ = std::max(safe_until_, end.index_offset - kGroupRecordBytes);
+        }
       }
     }
     if (at + part.size() >= file_bytes_) break;
@@ -396,14 +400,19 @@ Result<std::optional<SegmentIndex>> read_index(const File& file) {
   if (!read) return fail(read.error());
   if (*read < end_record.size() || !is_whole(end_record, RecordType::kEnd)) return none;
   const SegmentEnd end = decode_segment_end(ByteView(end_record).subspan(kRecordHeaderBytes));
-  if (end.marker != (*header)->marker || end.offset != *size - kEndRecordBytes || end.index_offset >= end.offset) {
+  if (end.marker != (*header)->marker || end.offset != *size - kEndRecordBytes || end.index_offset >= end.offset ||
+      end.index_offset < kFirstGroupOffset + kGroupRecordBytes) {
     return none;
   }
-  Bytes index_record(end.offset - end.index_offset);
-  read = file.read(end.index_offset, index_record);
+  // With the group's own record: what was not all written is no end.
+  Bytes group(kGroupRecordBytes + end.offset - end.index_offset);
+  read = file.read(end.index_offset - kGroupRecordBytes, group);
   if (!read) return fail(read.error());
-  if (*read < index_record.size() || !is_whole(index_record, RecordType::kIndex)) return none;
-  const ByteView content = ByteView(index_record).subspan(kRecordHeaderBytes);
+  const ByteView index_record = ByteView(group).subspan(kGroupRecordBytes);
+  if (*read < group.size() || !is_whole(group, RecordType::kGroup) || !is_whole(index_record, RecordType::kIndex)) {
+    return none;
+  }
+  const ByteView content = index_record.subspan(kRecordHeaderBytes);
   auto index = decode_index(content.first(content.size() - sizeof(Digest)));
   if (!index) return none;
   return std::optional(std::move(*index));

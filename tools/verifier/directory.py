@@ -138,7 +138,7 @@ class SegmentFile:
         self.session = number_at(record[1], 8) if is_good else None
         self.marker = record[1][20:36] if is_good else None
         end_at = len(self.data) - RECORD_FRAME_BYTES - END_BYTES
-        self.was_closed = is_good and end_at >= FIRST_GROUP and self._is_end_at(end_at)
+        self.was_closed = is_good and end_at >= FIRST_GROUP and self._is_end_at(end_at) and self._has_index(end_at)
         self.faults, self.torn_bytes = [], 0
         self._behind = None
         self._take_link = self._take_payload = None
@@ -161,6 +161,15 @@ class SegmentFile:
         record = whole_record(self.data, at, {END: END_BYTES})
         return record is not None and len(record[1]) == END_BYTES and record[1][:16] == self.marker and number_at(record[1], 16) == at
 
+    def _has_index(self, end_at):
+        """Whether the group that the end stands in was all written."""
+        index_at = self._index_of(end_at)
+        return (index_at - GROUP_RECORD_BYTES >= FIRST_GROUP and self._group_at(index_at - GROUP_RECORD_BYTES) is not None
+                and whole_record(self.data, index_at, {INDEX: 2**32}) is not None)
+
+    def _index_of(self, end_at):
+        return number_at(self.data, end_at + RECORD_HEADER_BYTES + 24)
+
     def _group_at(self, at):
         """The group that begins here: (what it says was safe, its bytes); None when it is not good."""
         record = whole_record(self.data, at, {GROUP: GROUP_BYTES})
@@ -178,7 +187,8 @@ class SegmentFile:
                     groups.append(place)
                     safe = max(safe, group[0])
                 elif self.data[place] == END and self._is_end_at(place):
-                    safe = len(self.data)
+                    # The group that it stands in was written with it, and may be torn before it.
+                    safe = max(safe, self._index_of(place) - GROUP_RECORD_BYTES)
             self._behind = groups, safe
         return self._behind
 
