@@ -1,8 +1,10 @@
 # Runs one example and looks for its lines: cmake -D THEATER=… -D FOLDER=… -D "ARGUMENTS=a|b" -D "EXPECT=x|y" -P run_example.cmake. The lines of one
-# actor must come in the order given; between actors there is none.
+# actor must come in the order given; between actors there is none. Then all that was recorded is replayed, and must be the same.
 string(REPLACE "|" ";" arguments "${ARGUMENTS}")
 string(REPLACE "|" ";" expected "${EXPECT}")
-execute_process(COMMAND ${THEATER} run ${arguments} WORKING_DIRECTORY ${FOLDER}
+string(RANDOM LENGTH 12 name)
+set(data ${CMAKE_CURRENT_BINARY_DIR}/example-data/${name})
+execute_process(COMMAND ${THEATER} run --data ${data} ${arguments} WORKING_DIRECTORY ${FOLDER}
   OUTPUT_VARIABLE output ERROR_VARIABLE errors RESULT_VARIABLE status TIMEOUT 60)
 if(NOT status EQUAL 0)
   message(FATAL_ERROR "theater run ended with ${status}:\n${output}${errors}")
@@ -20,4 +22,10 @@ foreach(line IN LISTS expected)
 endforeach()
 if(NOT output MATCHES "chain verified")
   message(FATAL_ERROR "no chain was verified:\n${output}${errors}")
+endif()
+
+execute_process(COMMAND ${THEATER} replay ${data} OUTPUT_VARIABLE replayed ERROR_VARIABLE replayed RESULT_VARIABLE status TIMEOUT 60)
+file(REMOVE_RECURSE ${data})
+if(NOT status EQUAL 0 OR NOT replayed MATCHES "SAME")
+  message(FATAL_ERROR "theater replay ended with ${status}:\n${replayed}")
 endif()

@@ -54,6 +54,8 @@ struct ReplayReport {
   std::uint64_t next_sequence = 0;
   std::uint64_t calls = 0;
   std::uint64_t host_calls = 0;
+  /// From the first event gone through to the last, when they were recorded.
+  std::uint64_t recorded_ns = 0;
   /// At most one of the two; neither when everything up to the event asked for was gone through.
   std::optional<ReplayDivergence> divergence;
   std::optional<Stop> stop;

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/limits.h"
+#include "chain/forwarding_chain_source.h"
 #include "chain/link_codec.h"
 #include "chain/tar.h"
 
@@ -251,24 +252,17 @@ Result<void> add_proofs(tar::Writer& tar, const std::vector<HeadProof>& proofs) 
   return {};
 }
 
-class BundleSource final : public ChainSource {
+class BundleSource final : public ForwardingChainSource {
  public:
-  BundleSource(std::unique_ptr<Bundle> bundle, std::unique_ptr<ChainSource> chain)
-      : bundle_(std::move(bundle)), chain_(std::move(chain)) {}
+  BundleSource(const std::shared_ptr<const Bundle>& bundle, std::unique_ptr<ChainSource> chain)
+      : ForwardingChainSource(std::move(chain), bundle), bundle_(*bundle) {}
 
-  const std::string& name() const override { return bundle_->path(); }
-  const ActorId& actor() const override { return chain_->actor(); }
-  std::uint64_t first_sequence() const override { return chain_->first_sequence(); }
-  std::uint64_t next_sequence() const override { return chain_->next_sequence(); }
-  Result<std::unique_ptr<Links>> links(std::uint64_t from_sequence) const override {
-    return chain_->links(from_sequence);
-  }
-  std::optional<Bytes> find(const Digest& digest) const override { return chain_->find(digest); }
+  const std::string& name() const override { return bundle_.path(); }
   std::optional<Bytes> component(const Digest& digest) const override {
-    return content(bundle_->components(), digest, limits::kComponentBytes);
+    return content(bundle_.components(), digest, limits::kComponentBytes);
   }
   std::optional<std::string> manifest(const Digest& digest) const override {
-    const auto text = content(bundle_->manifests(), digest, limits::kManifestBytes);
+    const auto text = content(bundle_.manifests(), digest, limits::kManifestBytes);
     return text ? std::optional(std::string(as_text(*text))) : std::nullopt;
   }
 
@@ -277,13 +271,12 @@ class BundleSource final : public ChainSource {
                                std::size_t max_bytes) const {
     const auto found = sections.find(digest);
     if (found == sections.end()) return std::nullopt;
-    auto bytes = tar::read_section(bundle_->path(), found->second, max_bytes);
+    auto bytes = tar::read_section(bundle_.path(), found->second, max_bytes);
     if (!bytes || sha256(*bytes) != digest) return std::nullopt;
     return std::move(*bytes);
   }
 
-  const std::unique_ptr<Bundle> bundle_;
-  const std::unique_ptr<ChainSource> chain_;
+  const Bundle& bundle_;
 };
 
 /// Checks what goes with a chain that was found true.
@@ -492,7 +485,7 @@ Result<std::unique_ptr<ChainSource>> open_bundle(const std::string& path) {
   if (!bundle) return fail(std::move(bundle.error()));
   auto chain = open_chain_file(path, (*bundle)->chain());
   if (!chain) return fail(std::move(chain.error()));
-  return std::make_unique<BundleSource>(std::move(*bundle), std::move(*chain));
+  return std::make_unique<BundleSource>(std::shared_ptr<const Bundle>(std::move(*bundle)), std::move(*chain));
 }
 
 Result<BundleVerifyReport> verify_bundle(const std::string& path, BundleVerifyOptions options) {

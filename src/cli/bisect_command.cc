@@ -4,8 +4,7 @@
 
 #include "chain/event_stream.h"
 #include "cli/commands.h"
-#include "cli/interrupts.h"
-#include "cli/progress.h"
+#include "cli/remote.h"
 #include "cli/source_options.h"
 
 namespace theater::cli {
@@ -32,13 +31,9 @@ Result<Found> run(const Options& options) {
   if (!condition) return fail(condition.error());
   auto opened = open_source(options);
   if (!opened) return fail(std::move(opened.error()));
-  Progress progress("Searching " + options.source);
-  const Interrupts interrupts;
+  Watch watch("Searching " + options.source);
+  watch.watch(opened->options, options.until);
   opened->options.until = options.until;
-  opened->options.progress = [&](std::uint64_t sequence, std::uint64_t next_sequence) {
-    progress.update(sequence, "events", std::min(next_sequence, options.until));
-    return !interrupts.seen();
-  };
   auto bisected = replay::bisect(*opened->chain, *condition, opened->options);
   if (!bisected) return fail(std::move(bisected.error()));
   Found found{.bisected = std::move(*bisected), .event = std::nullopt};
@@ -79,7 +74,9 @@ void add_bisect_command(CLI::App& app, Context& context) {
                    "The condition on an event and the state after it, e.g. 'state.count > 3' (docs/replay.md)")
       ->required()
       ->type_name("CONDITION");
-  command->add_option("--until", options->until, "The last event to look at (default: all)")->type_name("SEQ");
+  command->add_option("--until", options->until, "The last event to look at (default: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("SEQ");
   command->footer(
       "Exit codes: 0 found; 1 it holds nowhere; 2 it cannot be told, or the condition is not understood; 130 "
       "interrupted.");
@@ -90,7 +87,7 @@ void add_bisect_command(CLI::App& app, Context& context) {
       return show(*options, context, *found);
     }
     context.exit_code = found.error().code() == ErrorCode::kInterrupted ? kExitInterrupted : kExitNotTold;
-    context.output.error_line(context.output.bad("theater bisect: ") + found.error().to_string());
+    tell_error(context, "bisect", found.error());
   });
 }
 

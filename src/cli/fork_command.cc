@@ -1,7 +1,6 @@
 #include "chain/event_stream.h"
 #include "cli/commands.h"
-#include "cli/interrupts.h"
-#include "cli/progress.h"
+#include "cli/remote.h"
 #include "cli/run_command.h"
 #include "cli/source_options.h"
 #include "replay/state.h"
@@ -59,12 +58,8 @@ Result<ForkedActor> prepare(const Options& options) {
   auto bytes = component(*opened, *origin);
   if (!bytes) return fail(std::move(bytes.error()));
 
-  Progress progress("Replaying " + options.source.source);
-  const Interrupts interrupts;
-  opened->options.progress = [&](std::uint64_t sequence, std::uint64_t) {
-    progress.update(sequence, "events", options.at + 1);
-    return !interrupts.seen();
-  };
+  Watch watch("Replaying " + options.source.source);
+  watch.watch(opened->options, options.at);
   // The component given may be another than the one whose state is wanted.
   if (origin->component && sha256(*bytes) != *origin->component) opened->options.components.clear();
   auto state = replay::state_after(*opened->chain, options.at, opened->options);
@@ -86,7 +81,7 @@ void add_fork_command(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("fork", "Run a new actor that goes on from the state after an event of another's chain");
   add_source_options(*command, options->source);
-  command->add_option("--at", options->at, "The event")->required()->type_name("SEQ");
+  command->add_option("--at", options->at, "The event")->required()->check(CLI::NonNegativeNumber)->type_name("SEQ");
   command->add_option("--with", options->run.manifests, "Manifests of other actors to start before; may be repeated")
       ->type_name("MANIFEST")
       ->allow_extra_args(false);
@@ -97,8 +92,7 @@ void add_fork_command(CLI::App& app, Context& context) {
     auto forked = prepare(*options);
     if (!forked) {
       context.exit_code = forked.error().code() == ErrorCode::kInterrupted ? kExitInterrupted : kExitFailed;
-      context.output.error_line(context.output.bad("theater fork: ") + forked.error().to_string());
-      return;
+      return tell_error(context, "fork", forked.error());
     }
     options->run.forked = std::move(*forked);
     context.exit_code = run_actors(options->run, context);

@@ -1,11 +1,15 @@
+#include <chrono>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "cli/commands.h"
-#include "cli/interrupts.h"
-#include "cli/progress.h"
+#include "cli/json.h"
+#include "cli/remote.h"
 #include "cli/source_options.h"
 #include "replay/component_shelf.h"
 #include "replay/replayer.h"
+#include "replay/source.h"
 
 namespace theater::cli {
 namespace {
@@ -44,7 +48,7 @@ ordered_json to_json(const ReplayDivergence& divergence) {
   return json;
 }
 
-ordered_json to_json(const Options& options, const ReplayReport& report) {
+ordered_json to_json(const Options& options, const ReplayReport& report, double seconds) {
   ordered_json json = {{"source", options.source},
                        {"result", report.same()       ? "same"
                                   : report.divergence ? "differs"
@@ -54,7 +58,9 @@ ordered_json to_json(const Options& options, const ReplayReport& report) {
                        {"first_sequence", report.first_sequence},
                        {"next_sequence", report.next_sequence},
                        {"calls", report.calls},
-                       {"host_calls", report.host_calls}};
+                       {"host_calls", report.host_calls},
+                       {"seconds", seconds},
+                       {"recorded_seconds", static_cast<double>(report.recorded_ns) / kNsPerSecond}};
   if (report.divergence) json["divergence"] = to_json(*report.divergence);
   if (report.stop) json["stop"] = {{"sequence", report.stop->sequence}, {"what", report.stop->what}};
   json["remarks"] = report.remarks;
@@ -100,27 +106,108 @@ void show(Output& output, const Options& options, const ReplayReport& report) {
   for (const std::string& remark : report.remarks) output.line("    " + remark);
 }
 
-Result<ReplayReport> run(const Options& options) {
-  auto opened = open_source(options);
-  if (!opened) return fail(std::move(opened.error()));
-  Progress progress("Replaying " + options.source);
-  const Interrupts interrupts;
-  opened->options.until = options.until;
-  opened->options.ignore_state = options.ignore_state;
-  opened->options.progress = [&](std::uint64_t sequence, std::uint64_t next_sequence) {
-    progress.update(sequence, "events", std::min(next_sequence, options.until));
-    return !interrupts.seen();
-  };
-  const auto shelf = replay::ComponentShelf::make(opened->options, &replay::Replayer::call_host);
-  if (!shelf) return fail(shelf.error());
-  return replay::Replayer(*opened->chain, **shelf, opened->options, nullptr).run(0);
-}
+/// Re-runs what the command line names, one actor after the other.
+class Replay {
+ public:
+  Replay(const Options& options, Context& context) : options_(options), context_(context) {}
 
-int exit_code(const ReplayReport& report) {
-  if (report.divergence) return kExitDiffers;
-  if (!report.stop) return kExitOk;
-  return report.stop->given_up ? kExitInterrupted : kExitNotTold;
-}
+  /// Its exit code; an error when it cannot begin.
+  Result<int> run() {
+    // What is named belongs to one actor; without, a data directory's are all re-run.
+    if (!options_.components.empty() || !options_.manifest.empty()) {
+      auto opened = open_source(options_);
+      if (!opened) return fail(std::move(opened.error()));
+      if (auto prepared = prepare(std::move(opened->options)); !prepared) return fail(std::move(prepared.error()));
+      total_ = opened->chain->next_sequence() - opened->chain->first_sequence();
+      rerun(*opened->chain);
+      return exit_code();
+    }
+    auto chains = replay::Chains::open(options_.source, options_.actor);
+    if (!chains) return fail(std::move(chains.error()));
+    auto replay = replay_options(options_);
+    if (!replay) return fail(std::move(replay.error()));
+    if (auto prepared = prepare(std::move(*replay)); !prepared) return fail(std::move(prepared.error()));
+    total_ = chains->events_until(options_.until);
+    for (std::size_t i = 0; i < chains->size() && !given_up_; ++i) {
+      if (const auto chain = chains->take(i)) {
+        rerun(**chain);
+      } else {
+        ReplayReport report{.actor = chains->actor(i).id, .name = chains->actor(i).name};
+        report.stop = {.sequence = 0, .what = chain.error().to_string()};
+        take(report, 0);
+      }
+    }
+    if (chains->size() > 1 && !context_.json && !given_up_) show_sum(chains->size());
+    return exit_code();
+  }
+
+ private:
+  Result<void> prepare(ReplayOptions replay) {
+    replay_ = std::move(replay);
+    replay_.until = options_.until;
+    replay_.ignore_state = options_.ignore_state;
+    auto shelf = replay::ComponentShelf::make(replay_, &replay::Replayer::call_host);
+    if (!shelf) return fail(std::move(shelf.error()));
+    shelf_ = std::move(*shelf);
+    return {};
+  }
+
+  void rerun(const ChainSource& chain) {
+    const std::uint64_t first = chain.first_sequence();
+    replay_.progress = [&](std::uint64_t sequence, std::uint64_t) {
+      return watch_.update(events_ + sequence - first, total_);
+    };
+    const auto start = std::chrono::steady_clock::now();
+    const ReplayReport report = replay::Replayer(chain, *shelf_, replay_, nullptr).run(0);
+    take(report, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+
+  void take(const ReplayReport& report, double seconds) {
+    events_ += report.next_sequence - report.first_sequence;
+    if (report.same()) ++same_;
+    differs_ |= report.divergence.has_value();
+    not_told_ |= report.stop.has_value();
+    given_up_ |= report.stop && report.stop->given_up;
+    if (context_.json) {
+      context_.output.line(one_line(to_json(options_, report, seconds)));
+    } else {
+      show(context_.output, options_, report);
+      if (context_.verbose) show_times(report, seconds);
+    }
+  }
+
+  void show_times(const ReplayReport& report, double seconds) {
+    char text[100];
+    std::snprintf(text, sizeof(text), "    took %.3f s, recorded over %.3f s", seconds,
+                  static_cast<double>(report.recorded_ns) / kNsPerSecond);
+    context_.output.line(text);
+  }
+
+  int exit_code() const {
+    if (given_up_) return kExitInterrupted;
+    if (differs_) return kExitDiffers;
+    return not_told_ ? kExitNotTold : kExitOk;
+  }
+
+  void show_sum(std::size_t actors) {
+    Output& output = context_.output;
+    output.line((same_ == actors ? output.good("SAME") : output.bad("NOT ALL")) + "  " + options_.source + ": " +
+                grouped(same_) + " of " + grouped(actors) + " actors are as recorded, " + grouped(events_) + " events");
+  }
+
+  const Options& options_;
+  Context& context_;
+  Watch watch_{"Replaying " + options_.source};
+  ReplayOptions replay_;
+  /// Shared by all: actors are often made of one component.
+  std::unique_ptr<replay::ComponentShelf> shelf_;
+  std::uint64_t events_ = 0;
+  std::uint64_t total_ = 0;
+  std::size_t same_ = 0;
+  bool differs_ = false;
+  bool not_told_ = false;
+  bool given_up_ = false;
+};
 
 }  // namespace
 
@@ -129,31 +216,22 @@ void add_replay_command(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("replay", "Re-run an actor from its chain and show the first event that differs");
   add_source_options(*command, *options);
-  command->add_option("--until", options->until, "The last event to go through (default: all)")->type_name("SEQ");
+  command->add_option("--until", options->until, "The last event to go through (default: all)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("SEQ");
   command->add_flag("--ignore-state", options->ignore_state,
                     "Do not compare states: for a component that keeps its state in another form");
   command->footer(
       "Exit codes: 0 the re-run is as recorded; 1 it differs; 2 it cannot be told, since the chain is broken or "
       "something is missing; 130 interrupted.");
   command->callback([options, &context] {
-    const auto report = run(*options);
-    if (!report) {
-      context.exit_code = kExitNotTold;
-      if (context.json) {
-        context.output.line(
-            ordered_json{{"source", options->source}, {"result", "not-told"}, {"error", report.error().to_string()}}
-                .dump());
-      } else {
-        context.output.error_line(context.output.bad("theater replay: ") + report.error().to_string());
-      }
+    const auto exit_code = Replay(*options, context).run();
+    if (exit_code) {
+      context.exit_code = *exit_code;
       return;
     }
-    context.exit_code = exit_code(*report);
-    if (context.json) {
-      context.output.line(to_json(*options, *report).dump(-1, ' ', false, ordered_json::error_handler_t::replace));
-    } else {
-      show(context.output, *options, *report);
-    }
+    context.exit_code = kExitNotTold;
+    tell_error(context, "replay", exit_code.error());
   });
 }
 

@@ -22,6 +22,12 @@ Result<void> read_components(const SourceOptions& options, ReplayOptions& replay
   return {};
 }
 
+std::filesystem::path manifest_file(const SourceOptions& options) {
+  const std::filesystem::path given = options.manifest;
+  std::error_code error;
+  return std::filesystem::is_directory(given, error) ? given / "manifest.toml" : given;
+}
+
 /// What the manifest names, if it is a file that is still what it was.
 void take_component_of(const std::filesystem::path& manifest, const ChainSource& chain, ReplayOptions& replay) {
   const auto loaded = load_manifest(manifest);
@@ -52,21 +58,24 @@ void add_source_options(CLI::App& command, SourceOptions& options) {
       ->type_name("FILE");
 }
 
+Result<ReplayOptions> replay_options(const SourceOptions& options) {
+  ReplayOptions replay;
+  replay.code_cache = code_cache_directory();
+  if (auto read = read_components(options, replay); !read) return fail(std::move(read.error()));
+  if (options.manifest.empty()) return replay;
+  auto text = read_file(manifest_file(options).string(), limits::kManifestBytes);
+  if (!text) return fail(std::move(text.error()));
+  replay.manifest = std::move(*text);
+  return replay;
+}
+
 Result<OpenedSource> open_source(const SourceOptions& options) {
   auto chain = replay::open_source(options.source, options.actor);
   if (!chain) return fail(std::move(chain.error()));
-  OpenedSource opened{.chain = std::move(*chain), .options = {}};
-  opened.options.code_cache = code_cache_directory();
-  if (auto read = read_components(options, opened.options); !read) return fail(std::move(read.error()));
-  if (options.manifest.empty()) return opened;
-  std::filesystem::path manifest = options.manifest;
-  std::error_code error;
-  if (std::filesystem::is_directory(manifest, error)) manifest /= "manifest.toml";
-  auto text = read_file(manifest.string(), limits::kManifestBytes);
-  if (!text) return fail(std::move(text.error()));
-  opened.options.manifest = std::move(*text);
-  if (opened.options.components.empty()) take_component_of(manifest, *opened.chain, opened.options);
-  return opened;
+  auto replay = replay_options(options);
+  if (!replay) return fail(std::move(replay.error()));
+  if (replay->manifest && replay->components.empty()) take_component_of(manifest_file(options), **chain, *replay);
+  return OpenedSource{.chain = std::move(*chain), .options = std::move(*replay)};
 }
 
 }  // namespace theater::cli

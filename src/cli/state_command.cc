@@ -4,8 +4,6 @@
 
 #include "cli/commands.h"
 #include "cli/files.h"
-#include "cli/interrupts.h"
-#include "cli/progress.h"
 #include "cli/remote.h"
 #include "cli/source_options.h"
 #include "replay/state.h"
@@ -52,12 +50,8 @@ Result<Found> rerun(const Options& options) {
   if (!opened) return fail(std::move(opened.error()));
   if (opened->chain->next_sequence() == 0) return fail(ErrorCode::kNotFound, "the chain is empty");
   const std::uint64_t sequence = options.at.value_or(opened->chain->next_sequence() - 1);
-  Progress progress("Replaying " + options.source);
-  const Interrupts interrupts;
-  opened->options.progress = [&](std::uint64_t done, std::uint64_t) {
-    progress.update(done, "events", sequence + 1);
-    return !interrupts.seen();
-  };
+  Watch watch("Replaying " + options.source);
+  watch.watch(opened->options, sequence);
   auto state = replay::state_after(*opened->chain, sequence, opened->options);
   if (!state) return fail(std::move(state.error()));
   return Found{.sequence = sequence, .state = std::move(*state)};
@@ -107,7 +101,9 @@ void add_state_command(CLI::App& app, Context& context) {
       app.add_subcommand("state", "Show an actor's state: after an event of its chain, or now, from the server");
   add_source_options(*command, *options);
   add_address(*command, options->remote);
-  command->add_option("--at", options->at, "The event (default: the last)")->type_name("SEQ");
+  command->add_option("--at", options->at, "The event (default: the last)")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("SEQ");
   command->add_option("-f,--format", options->format, "How to show it (default: pretty)")
       ->check(CLI::IsMember({"raw", "json", "pretty", "hex"}));
   command->add_option("-o,--output", options->output, "Write its bytes to a new file instead")->type_name("FILE");
@@ -121,7 +117,7 @@ void add_state_command(CLI::App& app, Context& context) {
     }
     if (found) return show(*options, context, *found);
     context.exit_code = found.error().code() == ErrorCode::kInterrupted ? kExitInterrupted : kExitFailed;
-    context.output.error_line(context.output.bad("theater state: ") + found.error().to_string());
+    tell_error(context, "state", found.error());
   });
 }
 

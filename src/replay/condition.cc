@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "theater/bytes.h"
+#include "theater/event.h"
 
 namespace theater::replay {
 namespace {
@@ -168,6 +169,8 @@ class ConditionParser {
       return fail(ErrorCode::kTooLarge, "a condition may have " + std::to_string(Condition::kTextBytesMax) +
                                             " characters at most, not " + std::to_string(text_.size()));
     }
+    skip_blanks();
+    if (at_ == text_.size()) return fail(ErrorCode::kInvalidArgument, "the condition is empty");
     any_of();
     skip_blanks();
     if (!error_ && at_ < text_.size()) refuse("an operator, such as == or &&, or the end");
@@ -256,7 +259,10 @@ class ConditionParser {
                                       {"<", Operator::kLess},         {">", Operator::kGreater}};
     for (const Sign& sign : kSigns) {
       if (!take(sign.text)) continue;
+      skip_blanks();
+      const std::size_t start = at_;
       const Place right = operand();
+      check_kind(left, right, start);
       return add(sign.op, left, right);
     }
     if (take_word("contains")) {
@@ -264,6 +270,22 @@ class ConditionParser {
       return add(Operator::kContains, left, right);
     }
     return left;
+  }
+
+  /// A misspelt kind would hold nowhere and say nothing.
+  void check_kind(Place left, Place right, std::size_t place) {
+    if (error_) return;
+    const Node& asked = condition_.nodes_[left];
+    const Node& literal = condition_.nodes_[right];
+    if (asked.op != Operator::kSubject || asked.subject != Subject::kKind) return;
+    if (literal.op != Operator::kLiteral || !literal.literal.is_string()) return;
+    std::string names;
+    for (auto kind = static_cast<int>(EventKind::kStarted); kind <= static_cast<int>(kLastEventKind); ++kind) {
+      const std::string_view name = to_string(static_cast<EventKind>(kind));
+      if (literal.literal == name) return;
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    refuse_at(place, "one of the kinds " + names);
   }
 
   Place operand() {
@@ -290,7 +312,7 @@ class ConditionParser {
     if (++depth_ > kNestingMax) refuse("fewer parentheses and negations inside one another");
     const Place value = any_of();
     --depth_;
-    if (!error_ && !take(end)) refuse(std::string(end));
+    if (!error_ && !take(end)) refuse("\"" + std::string(end) + "\"");
     return value;
   }
   Json number() {
@@ -386,7 +408,7 @@ class ConditionParser {
         value = add({.op = Operator::kMember, .first = value, .literal = std::string(key)});
       } else if (take("[")) {
         value = add({.op = Operator::kMember, .first = value, .literal = index()});
-        if (!error_ && !take("]")) refuse("]");
+        if (!error_ && !take("]")) refuse("\"]\"");
       } else {
         break;
       }

@@ -113,16 +113,18 @@ TEST_F(ConditionTest, and_binds_tighter_than_or_and_not_tighter_than_both) {
 }
 
 TEST_F(ConditionTest, what_is_wrong_is_told_with_its_place) {
-  EXPECT_THAT(refusal(""), HasSubstr("at character 1"));
   EXPECT_THAT(refusal("state ="), HasSubstr("at character 7: expected an operator"));
   EXPECT_THAT(refusal("stat == 1"), HasSubstr("character 1: expected one of state, params, result"));
   EXPECT_THAT(refusal("sise(state) == 1"), HasSubstr("one of the functions size, text"));
   EXPECT_THAT(refusal("state == "), HasSubstr("character 10: expected a value"));
   EXPECT_THAT(refusal("state == 'abc"), HasSubstr("character 10: expected a text that ends with another '"));
-  EXPECT_THAT(refusal("(state == 1"), HasSubstr("expected ), found its end"));
+  EXPECT_THAT(refusal("(state == 1"), HasSubstr("expected \")\", found its end"));
+  EXPECT_EQ(refusal("  "), "the condition is empty");
+  EXPECT_THAT(refusal("kind == 'faild'"),
+              HasSubstr("character 9: expected one of the kinds started, call, host-call,"));
   EXPECT_THAT(refusal("state. == 1"), HasSubstr("expected a field's name"));
   EXPECT_THAT(refusal("state[x]"), HasSubstr("a number or \"a key\""));
-  EXPECT_THAT(refusal("u8(state) == 1"), HasSubstr("expected ,"));
+  EXPECT_THAT(refusal("u8(state) == 1"), HasSubstr("expected \",\""));
   EXPECT_THAT(refusal("1.2.3 == 1"), HasSubstr("character 1: expected a number"));
   EXPECT_THAT(refusal("a\x1b[31m"), HasSubstr("\\x1b"));
 }

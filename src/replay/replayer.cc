@@ -151,6 +151,9 @@ const chain::EventView* Replayer::next_event() {
 
 void Replayer::went_through(const chain::EventView& event) {
   report_.next_sequence = event.sequence + 1;
+  if (events_ == 0) first_time_ns_ = event.time_ns;
+  // A wall clock may have been set back.
+  report_.recorded_ns = std::max(event.time_ns, first_time_ns_) - first_time_ns_;
   cursor_->take();
   if (watcher_ != nullptr) {
     const auto state = has_state_ ? std::optional<ByteView>(state_) : std::nullopt;

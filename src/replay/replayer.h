@@ -132,6 +132,7 @@ class Replayer {
   /// The answer to the guest's host call, or the message that it traps with.
   RecordedValue reply_;
   std::uint64_t events_ = 0;
+  std::uint64_t first_time_ns_ = 0;
 };
 
 }  // namespace theater::replay

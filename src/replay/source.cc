@@ -1,37 +1,15 @@
 #include "replay/source.h"
 
-#include <vector>
+#include <algorithm>
 
 #include "chain/bundle.h"
-#include "store/data_directory.h"
+#include "chain/forwarding_chain_source.h"
 
 namespace theater::replay {
 namespace {
 
 /// Actors listed in an error at most.
 constexpr std::size_t kActorsShown = 20;
-
-/// A chain together with the directory that it is read from.
-class OwnedChain final : public ChainSource {
- public:
-  OwnedChain(std::unique_ptr<store::DataDirectory> directory, std::unique_ptr<ChainSource> chain)
-      : directory_(std::move(directory)), chain_(std::move(chain)) {}
-
-  const std::string& name() const override { return chain_->name(); }
-  const ActorId& actor() const override { return chain_->actor(); }
-  std::uint64_t first_sequence() const override { return chain_->first_sequence(); }
-  std::uint64_t next_sequence() const override { return chain_->next_sequence(); }
-  Result<std::unique_ptr<Links>> links(std::uint64_t from_sequence) const override {
-    return chain_->links(from_sequence);
-  }
-  std::optional<Bytes> find(const Digest& digest) const override { return chain_->find(digest); }
-  std::optional<Bytes> component(const Digest& digest) const override { return chain_->component(digest); }
-  std::optional<std::string> manifest(const Digest& digest) const override { return chain_->manifest(digest); }
-
- private:
-  std::unique_ptr<store::DataDirectory> directory_;
-  std::unique_ptr<ChainSource> chain_;
-};
 
 std::string listed(const std::vector<store::StoredActor>& actors) {
   std::string text;
@@ -42,45 +20,70 @@ std::string listed(const std::vector<store::StoredActor>& actors) {
   return text;
 }
 
-Result<ActorId> choose(const store::DataDirectory& directory, std::string_view wanted) {
-  const auto actors = directory.actors();
-  if (!actors) return fail(actors.error());
-  std::vector<store::StoredActor> fitting;
-  for (const store::StoredActor& actor : *actors) {
-    if (to_string(actor.id) == wanted) return actor.id;
-    if (wanted.empty() || actor.name == wanted) fitting.push_back(actor);
-  }
-  if (fitting.size() == 1) return fitting.front().id;
-  if (fitting.empty()) {
-    if (actors->empty()) return fail(ErrorCode::kNotFound, directory.path().string() + " holds no chain");
-    return fail(ErrorCode::kNotFound, directory.path().string() + " holds no chain of " + std::string(wanted) +
-                                          "; there are those of" + listed(*actors));
-  }
-  return fail(ErrorCode::kInvalidArgument,
-              "there are several actors, name one by its id or name (--actor):" + listed(fitting));
-}
-
-Result<std::unique_ptr<ChainSource>> open_directory(const std::filesystem::path& path, std::string_view actor) {
-  auto directory = store::DataDirectory::open(path, store::DataDirectory::Access::kRead);
-  if (!directory) return fail(std::move(directory.error()));
-  const auto chosen = choose(**directory, actor);
-  if (!chosen) return fail(chosen.error());
-  auto chain = (*directory)->chain(*chosen);
-  if (!chain) return fail(std::move(chain.error()));
-  return std::make_unique<OwnedChain>(std::move(*directory), std::move(*chain));
-}
-
 }  // namespace
 
-Result<std::unique_ptr<ChainSource>> open_source(const std::filesystem::path& path, std::string_view actor) {
+Result<Chains> Chains::open(const std::filesystem::path& path, std::string_view actor) {
+  Chains chains;
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return open_directory(path, actor);
-  auto chain = is_bundle(path.string()) ? open_bundle(path.string()) : open_chain_file(path.string());
-  if (chain && !actor.empty() && to_string((*chain)->actor()) != actor) {
-    return fail(ErrorCode::kNotFound, path.string() + " holds the chain of " + to_string((*chain)->actor()) +
-                                          ", not of " + std::string(actor));
+  if (!std::filesystem::is_directory(path, error)) {
+    auto chain = is_bundle(path.string()) ? open_bundle(path.string()) : open_chain_file(path.string());
+    if (!chain) return fail(std::move(chain.error()));
+    if (!actor.empty() && to_string((*chain)->actor()) != actor) {
+      return fail(ErrorCode::kNotFound, path.string() + " holds the chain of " + to_string((*chain)->actor()) +
+                                            ", not of " + std::string(actor));
+    }
+    chains.places_.push_back({.id = (*chain)->actor(),
+                              .first_sequence = (*chain)->first_sequence(),
+                              .next_sequence = (*chain)->next_sequence()});
+    chains.file_ = std::move(*chain);
+    return chains;
   }
-  return chain;
+  auto directory = store::DataDirectory::open(path, store::DataDirectory::Access::kRead);
+  if (!directory) return fail(std::move(directory.error()));
+  auto actors = (*directory)->actors();
+  if (!actors) return fail(std::move(actors.error()));
+  if (actors->empty()) return fail(ErrorCode::kNotFound, path.string() + " holds no chain");
+  for (const store::StoredActor& each : *actors) {
+    const bool is_id = to_string(each.id) == actor;
+    if (is_id) chains.places_.clear();
+    if (is_id || actor.empty() || each.name == actor) chains.places_.push_back(each);
+    if (is_id) break;
+  }
+  if (chains.places_.empty()) {
+    return fail(ErrorCode::kNotFound,
+                path.string() + " holds no chain of " + std::string(actor) + "; there are those of" + listed(*actors));
+  }
+  chains.directory_ = std::move(*directory);
+  if (!actor.empty() && chains.size() > 1) return fail(chains.several());
+  return chains;
+}
+
+std::uint64_t Chains::events_until(std::uint64_t sequence) const {
+  std::uint64_t events = 0;
+  for (const store::StoredActor& actor : places_) {
+    const std::uint64_t end = sequence < actor.next_sequence ? sequence + 1 : actor.next_sequence;
+    events += end - std::min(end, actor.first_sequence);
+  }
+  return events;
+}
+
+Result<std::unique_ptr<ChainSource>> Chains::take(std::size_t place) {
+  if (file_) return std::move(file_);
+  auto chain = directory_->chain(places_[place].id);
+  if (!chain) return fail(std::move(chain.error()));
+  return std::make_unique<ForwardingChainSource>(std::move(*chain), directory_);
+}
+
+Error Chains::several() const {
+  return {ErrorCode::kInvalidArgument,
+          "there are several actors, name one by its id or name (--actor):" + listed(places_)};
+}
+
+Result<std::unique_ptr<ChainSource>> open_source(const std::filesystem::path& path, std::string_view actor) {
+  auto chains = Chains::open(path, actor);
+  if (!chains) return fail(std::move(chains.error()));
+  if (chains->size() > 1) return fail(chains->several());
+  return chains->take(0);
 }
 
 }  // namespace theater::replay

@@ -57,6 +57,13 @@ class Commands(unittest.TestCase):
         self.assertIn("events 0 to 13", ran.stdout)
         self.assertIn("SAME", self.on_counter(0, "replay", "--until", "5").stdout)
 
+    def test_all_actors_of_a_data_directory_are_replayed(self):
+        text = self.expect(0, "replay", self.data).stdout
+        for part in ("(counter): events 0 to 13", "(collect): events 0 to 3", "2 of 2 actors are as recorded, 18 events"):
+            self.assertIn(part, text)
+        reports = [json.loads(line) for line in self.expect(0, "--json", "replay", self.data).stdout.splitlines()]
+        self.assertEqual({report["name"]: report["result"] for report in reports}, {"counter": "same", "collect": "same"})
+
     def test_another_component_differs_at_an_event_with_a_field(self):
         ran = self.expect(1, "--json", "replay", self.data, "--actor", "counter", "--component", self.other_component())
         report = json.loads(ran.stdout)
@@ -69,9 +76,11 @@ class Commands(unittest.TestCase):
             self.assertIn(part, text)
 
     def test_what_cannot_be_told_is_neither_same_nor_different(self):
-        several = self.expect(2, "replay", self.data)
+        several = self.expect(2, "replay", self.data, "--manifest", f"{EXAMPLES}/counter")
         self.assertIn("collect", several.stderr)
         self.expect(2, "replay", str(self.folder / "nothing"))
+        self.assertEqual(json.loads(self.expect(2, "--json", "replay", str(self.folder / "nothing")).stdout)["error"]["code"],
+                         "io")
         bundle = str(self.folder / "empty.bundle")
         (self.folder / "empty.bundle").write_bytes(b"")
         self.expect(2, "replay", bundle)
@@ -117,6 +126,8 @@ class Commands(unittest.TestCase):
         self.assertIn("#6 call", self.on_counter(0, "bisect", "--when", "params[0] == 'apples'").stdout)
         self.assertIn("no event up to 13", self.on_counter(1, "bisect", "--when", "false").stdout)
         self.assertIn("at character 1", self.on_counter(2, "bisect", "--when", "stat > 3").stderr)
+        refused = self.expect(2, "--json", "bisect", self.data, "--actor", "counter", "--when", "kind == 'faild'")
+        self.assertIn("one of the kinds started, call", json.loads(refused.stdout)["error"]["message"])
 
     def test_a_fork_goes_on_and_is_replayed(self):
         file = self.folder / "fork.chain"

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <iterator>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "greeter_handler.h"
+#include "theater/replay.h"
 #include "theater/runtime.h"
 
 namespace greeter {
@@ -60,6 +62,22 @@ TEST_F(Greeting, GoesFromTheGuestToTheHandlerAndBack) {
   const auto actor = runtime_->spawn(kFolder / "manifest.toml");
   ASSERT_TRUE(actor) << actor.error().to_string();
   EXPECT_EQ(ask(*actor, "Ada").value(), "Hello, Ada!");
+}
+
+TEST_F(Greeting, IsReplayedWithoutTheHandler) {
+  start(handlers_with_greeter(router_));
+  const auto actor = runtime_->spawn(kFolder / "manifest.toml");
+  ASSERT_TRUE(actor) << actor.error().to_string();
+  EXPECT_EQ(ask(*actor, "Ada").value(), "Hello, Ada!");
+  const auto chain = std::filesystem::path(testing::TempDir()) / (to_string(*actor) + ".chain");
+  ASSERT_TRUE(runtime_->save_chain(*actor, chain));
+  std::ifstream wasm(kFolder / "build/greeter.wasm", std::ios::binary);
+  ReplayOptions options;
+  options.components = {Bytes(std::istreambuf_iterator<char>(wasm), {})};
+  const auto replayed = replay_chain(chain, options);
+  std::filesystem::remove(chain);
+  ASSERT_TRUE(replayed) << replayed.error().to_string();
+  EXPECT_TRUE(replayed->same());
 }
 
 TEST_F(Greeting, IsWordedByTheManifest) {

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <future>
+#include <iterator>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -13,6 +16,7 @@
 #include "dial.h"
 #include "jobs.h"
 #include "line_feed.h"
+#include "theater/replay.h"
 #include "theater/runtime.h"
 
 namespace patterns {
@@ -245,7 +249,7 @@ TEST_F(Patterns, NothingIsLeftWhenTheRuntimeEnds) {
   dial_->happened(1, Happening::kConnected, "to nobody");
 }
 
-TEST_F(Patterns, TheChainHoldsTheHandlersCallsAndVerifies) {
+TEST_F(Patterns, TheChainHoldsTheHandlersCallsVerifiesAndIsReplayedWithoutThem) {
   EXPECT_EQ(ask("start 3"), "1");
   EXPECT_EQ(ask("collect 1"), "6");
   const auto events = runtime_->events(actor_);
@@ -256,6 +260,17 @@ TEST_F(Patterns, TheChainHoldsTheHandlersCallsAndVerifies) {
   const auto report = runtime_->verify(actor_);
   ASSERT_TRUE(report);
   EXPECT_FALSE(report->fault) << report->fault->second;
+
+  const auto file = std::filesystem::path(testing::TempDir()) / (to_string(actor_) + ".chain");
+  ASSERT_TRUE(runtime_->save_chain(actor_, file));
+  std::ifstream wasm(std::filesystem::path(PATTERNS_FOLDER) / "build/patterns_actor.wasm", std::ios::binary);
+  ReplayOptions options;
+  options.components = {Bytes(std::istreambuf_iterator<char>(wasm), {})};
+  const auto replayed = replay_chain(file, options);
+  std::filesystem::remove(file);
+  ASSERT_TRUE(replayed) << replayed.error().to_string();
+  EXPECT_TRUE(replayed->same());
+  EXPECT_GE(replayed->host_calls, 2u);
 }
 
 }  // namespace
