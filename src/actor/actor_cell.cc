@@ -71,7 +71,7 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
     }
     handlers_.push_back(std::move(*made));
   }
-  if (is_initialized_ || spec_->export_of(static_cast<std::uint16_t>(MessageKind::kInit)) == ActorSpec::kNotExported) {
+  if (spec_->export_of(static_cast<std::uint16_t>(MessageKind::kInit)) == ActorSpec::kNotExported) {
     phase_ = ActorPhase::kRunning;
     was_running_ = true;
     start_to_announce_ = true;
@@ -278,17 +278,23 @@ void ActorCell::turn_advanced(const te_outcome& outcome) {
     case TE_CALL_RETURNED: turn_returned(outcome); return;
     case TE_CALL_SUSPENDED: suspended_ = true; return;
     case TE_CALL_GUEST_ERROR: {
-      const std::string error = printable(from_engine(outcome.result.head), limits::kErrorTextBytes);
       services_.builder.failed(FailureReason::kGuestError, as_text(from_engine(outcome.result.head)), {},
                                outcome.fuel_used);
-      const bool failed_to_start = current_->kind == MessageKind::kInit;
-      if (!failed_to_start) log("handler returned an error: " + error);
-      finish_turn({.status = outcome.status, .result = {}, .error = error});
-      if (failed_to_start) mark_failed(FailureReason::kGuestError, "init returned an error: " + error);
-      return;
+      return turn_failed(FailureReason::kGuestError,
+                         " returned an error: ", printable(from_engine(outcome.result.head), limits::kErrorTextBytes));
     }
     case TE_CALL_TRAPPED: turn_trapped(outcome); return;
   }
+}
+
+void ActorCell::turn_failed(FailureReason reason, std::string_view how, const std::string& error) {
+  const bool is_init = current_->kind == MessageKind::kInit;
+  const std::string message = (is_init ? "init" : "handler") + std::string(how) + error;
+  // One that is resumed has the state of its last turn already: that is not lost to it.
+  const bool failed_to_start = is_init && !is_initialized_;
+  if (!failed_to_start) log(message);
+  finish_turn({.status = TE_CALL_GUEST_ERROR, .result = {}, .error = error});
+  if (failed_to_start) mark_failed(reason, message);
 }
 
 void ActorCell::turn_returned(const te_outcome& outcome) {
@@ -296,9 +302,7 @@ void ActorCell::turn_returned(const te_outcome& outcome) {
   const ValueView result = {.head = from_engine(outcome.result.head), .body = from_engine(outcome.result.body)};
   if (const auto refused = why_state_is_refused(state.size())) {
     services_.builder.failed(FailureReason::kHostError, *refused, {}, outcome.fuel_used);
-    finish_turn({.status = TE_CALL_GUEST_ERROR, .result = {}, .error = *refused});
-    log("handler failed: " + *refused);
-    return;
+    return turn_failed(FailureReason::kHostError, " failed: ", *refused);
   }
   const bool unchanged =
       outcome.has_state == has_state_ &&
@@ -345,7 +349,7 @@ void ActorCell::finish_turn(const TurnResult& result) {
   Message* message = current_;
   current_ = nullptr;
   if (message->kind == MessageKind::kInit) {
-    if (result.status == TE_CALL_RETURNED) {
+    if (result.status == TE_CALL_RETURNED || (is_initialized_ && result.status == TE_CALL_GUEST_ERROR)) {
       phase_ = ActorPhase::kRunning;
       was_running_ = true;
       start_to_announce_ = true;

@@ -75,7 +75,8 @@ class ActorCell final : public sched::Runnable, public ActorContext {
     StartReason reason = StartReason::kSpawned;
     /// The end of the chain that it goes on with.
     ChainHead chain;
-    /// init has returned before, in the chain that it goes on with: it is not called again.
+    /// init has returned before, in the chain that it goes on with: an error that it returns now does not end the
+    /// actor.
     bool is_initialized = false;
     /// Of a forked actor: the event that it goes on from, in words. Noted right after its start.
     std::string origin = {};
@@ -205,6 +206,8 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   void resume_turn();
   void turn_advanced(const te_outcome& outcome);
   void turn_returned(const te_outcome& outcome);
+  /// The guest's error, or a result that is refused.
+  void turn_failed(FailureReason reason, std::string_view how, const std::string& error);
   void turn_trapped(const te_outcome& outcome);
   void finish_turn(const TurnResult& result);
   void drop_oldest_over_limit();

@@ -13,7 +13,7 @@ namespace theater::runtime {
 struct Resumption {
   /// As it was after the last turn that was recorded as returned.
   std::optional<Bytes> state;
-  /// init has returned: it is not called again.
+  /// init has returned once.
   bool is_initialized = false;
 };
 

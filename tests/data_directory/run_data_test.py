@@ -77,7 +77,8 @@ class RunData(unittest.TestCase):
         _, lines = self.run_theater("manifest.toml", "--for", "0")
         chains = [line for line in lines if line["what"] == "chain"]
         self.assertEqual([chain["id"] for chain in chains], [actor], "the manifest's actor goes on, no other is made")
-        self.assertEqual(chains[0]["events"], events + 2)
+        self.assertEqual(chains[0]["events"], events + 4,
+                         "a start, init and its return, an end")
 
     def test_a_second_process_is_told_who_owns_the_directory(self):
         process = self.start("manifest.toml")

@@ -184,8 +184,32 @@ TEST_F(Durable, an_actor_that_resumes_goes_on_with_its_state_its_id_and_its_chai
   EXPECT_TRUE(report->complete);
   const auto events = runtime->events(*id);
   EXPECT_EQ(std::ranges::count_if(*events, [](const Event& e) { return e.start == StartReason::kResumed; }), 3);
-  EXPECT_EQ(std::ranges::count_if(*events, [](const Event& e) { return e.function.ends_with(".init"); }), 2)
-      << "init was called once, and returned";
+  EXPECT_EQ(std::ranges::count_if(*events, [](const Event& e) { return e.function.ends_with(".init"); }), 2 * 4)
+      << "init was called at each start, and returned";
+}
+
+TEST_F(Durable, an_actor_that_resumes_is_told_its_id_and_that_it_resumes) {
+  const auto id = spawn_with("sdk", "guests/sdk_everything", kResume);
+  ASSERT_TRUE(id) << id.error().to_string();
+  EXPECT_EQ(ask_text(*id, "self"), to_string(*id));
+  open_again();
+  ASSERT_THAT(runtime->resume(), SizeIs(1));
+  EXPECT_EQ(ask_text(*id, "self"), to_string(*id));
+  EXPECT_EQ(ask_text(*id, "?"), "starts 2 numbers 0 upgraded false");
+}
+
+TEST_F(Durable, an_error_of_init_at_a_resumption_leaves_the_actor_its_state) {
+  const auto id = spawn_with("sdk", "guests/sdk_everything", kResume);
+  ASSERT_TRUE(id) << id.error().to_string();
+  for (const char* number : {"1", "2", "3", "4"}) send(*id, std::string("add ") + number);
+  EXPECT_EQ(ask_text(*id, "?"), "starts 1 numbers 4 upgraded false");
+  open_again();
+  const auto resumed = runtime->resume();
+  ASSERT_THAT(resumed, SizeIs(1));
+  EXPECT_FALSE(resumed[0].error) << resumed[0].error->to_string();
+  wait_for_log("sdk", "init returned an error: will not go on");
+  EXPECT_EQ(ask_text(*id, "?"), "starts 1 numbers 4 upgraded false");
+  EXPECT_FALSE(runtime->verify(*id)->fault);
 }
 
 TEST_F(Durable, a_large_state_is_resumed_too) {
