@@ -27,6 +27,7 @@ struct ServeOptions {
   std::string tokens;
   std::vector<std::string> host_names;
   std::string chains;
+  std::string data;
   std::uint32_t shards = 0;
   bool legacy_protocol = false;
 };
@@ -47,6 +48,9 @@ class ActorLines final : public RuntimeListener {
   }
   void actor_logged(const ActorId& id, const std::string& name, std::string_view line) override {
     log_.info("event=actor-log " + who(id, name) + " line=" + quoted(line));
+  }
+  static std::string not_resumed(const ResumedActor& actor) {
+    return "event=actor-not-resumed " + who(actor.id, actor.name) + " message=" + quoted(actor.error->to_string());
   }
 
  private:
@@ -89,8 +93,13 @@ Result<void> serve(const ServeOptions& options, Context& context) {
       options.chains.empty() ? chains_directory() : std::filesystem::path(options.chains);
   runtime_options.listener = &lines;
   runtime_options.log = [&](std::string_view line) { context.log.info(line); };
+  runtime_options.warn = [&](std::string_view line) { context.log.warning(line); };
+  if (!options.data.empty()) runtime_options.data_directory = options.data;
   auto runtime = Runtime::start(std::move(runtime_options), builtin_handlers(router), router);
   if (!runtime) return fail(std::move(runtime.error()));
+  for (const ResumedActor& actor : (*runtime)->resume()) {
+    if (actor.error) context.log.warning(ActorLines::not_resumed(actor));
+  }
 
   api::Management management(**runtime, router, version_text(), clock);
   server::ServerOptions server_options;
@@ -174,6 +183,10 @@ void add_server_command(CLI::App& app, Context& context) {
   command
       ->add_option("--chains", options->chains,
                    "Where actors with save_chain = true write their chains (default: $THEATER_HOME/chains)")
+      ->type_name("DIR");
+  command
+      ->add_option("--data", options->data,
+                   "Keep all chains in this folder, and go on with its actors that have resume = true")
       ->type_name("DIR");
   command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")
       ->type_name("N")

@@ -63,8 +63,8 @@ Result<void> RuntimeCore::start() {
   const std::uint32_t count = options_.shards > 0 ? options_.shards : std::max(1u, std::thread::hardware_concurrency());
   shards_ = std::make_unique<sched::ThreadShardSet>(sched::ThreadShardSet::Options{.shards = count}, clock_);
   for (std::uint32_t i = 0; i < count; ++i) {
-    shard_runtimes_.push_back(
-        std::make_unique<ShardRuntime>(*this, shards_->shard(i), options_, directory_.get(), gates_, waits_));
+    shard_runtimes_.push_back(std::make_unique<ShardRuntime>(*this, shards_->shard(i), options_, directory_.get(),
+                                                             checkpoints_.get(), gates_, waits_));
     router_.core().attach(shard_runtimes_.back()->services());
   }
   ticker_ = std::make_unique<EpochTicker>(*engine_);
@@ -88,6 +88,29 @@ Result<void> RuntimeCore::open_directory() {
   for (const store::Damage& damage : directory_->damages()) {
     warn(directory_->path().string() + " is damaged: " + damage.to_string());
   }
+  // Chains are kept all the same: a log that was damaged must not be signed on as if it had not been.
+  if (auto opened_log = open_checkpoints(); !opened_log) {
+    warn("no checkpoints are signed: " + opened_log.error().to_string());
+  }
+  return {};
+}
+
+Result<void> RuntimeCore::open_checkpoints() {
+  auto writer = store::CheckpointWriter::open(store::posix_file_system(), directory_->path());
+  if (!writer) return fail(std::move(writer.error()));
+  const auto actors = directory_->actors();
+  if (!actors) return fail(actors.error());
+  for (const store::StoredActor& actor : *actors) {
+    if (auto found = (*writer)->found(actor.id, actor.next_sequence, actor.head); !found) {
+      warn(directory_->path().string() + " was changed: " + found.error().message());
+    }
+  }
+  for (const ActorId& missing : (*writer)->all_found()) {
+    warn(directory_->path().string() + " was changed: the chain of " + to_string(missing) + " is gone");
+  }
+  checkpoints_ = std::make_unique<store::CheckpointKeeper>(std::move(*writer), clock_, [this](const Error& error) {
+    warn("no more checkpoints are signed: " + error.to_string());
+  });
   return {};
 }
 
@@ -129,6 +152,7 @@ void RuntimeCore::shut_down() {
   }
   shards_->stop();
   for (const auto& shard : shard_runtimes_) shard->close_log();
+  if (checkpoints_) checkpoints_->stop();
   ticker_.reset();
   router_.core().detach_all();
 }

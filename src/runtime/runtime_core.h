@@ -161,6 +161,7 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
 
   Result<std::shared_ptr<const engine::LinkedComponent>> link(ByteView component);
   Result<void> open_directory();
+  Result<void> open_checkpoints();
   /// Makes the actor that `start` describes, under its id.
   void start_actor(const Blueprint& blueprint, actor::ActorCell::Start start, const std::optional<ActorId>& near,
                    bool register_name, ShardRuntime::Started done);
@@ -180,6 +181,8 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   std::unique_ptr<engine::CodeCache> code_cache_;
   Subscriptions subscriptions_;
   std::unique_ptr<store::DataDirectory> directory_;
+  /// None without a data directory, or when its log of heads cannot be continued.
+  std::unique_ptr<store::CheckpointKeeper> checkpoints_;
   std::unique_ptr<sched::ThreadShardSet> shards_;
   std::vector<std::unique_ptr<ShardRuntime>> shard_runtimes_;
   std::unique_ptr<EpochTicker> ticker_;

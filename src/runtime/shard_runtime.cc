@@ -76,13 +76,14 @@ class LinkPayloads final : public ChainReader::Payloads {
 
 namespace {
 
-std::unique_ptr<store::SegmentLog> make_log(store::DataDirectory* directory, const sched::Shard& shard,
-                                            const RuntimeOptions& options) {
+std::unique_ptr<store::SegmentLog> make_log(store::DataDirectory* directory, store::CheckpointKeeper* checkpoints,
+                                            const sched::Shard& shard, const RuntimeOptions& options) {
   if (directory == nullptr) return nullptr;
   return std::make_unique<store::SegmentLog>(*directory, shard.clock(),
                                              store::SegmentLog::Options{.shard = shard.index(),
                                                                         .link_bytes = options.chain_memory_bytes,
-                                                                        .payload_bytes = options.payload_memory_bytes});
+                                                                        .payload_bytes = options.payload_memory_bytes,
+                                                                        .checkpoints = checkpoints});
 }
 
 std::unique_ptr<MemoryLog> make_memory(const store::DataDirectory* directory, const RuntimeOptions& options) {
@@ -99,11 +100,12 @@ EventSink& one_of(store::SegmentLog* segments, MemoryLog* memory, NullSink& none
 }  // namespace
 
 ShardRuntime::ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options,
-                           store::DataDirectory* directory, actor::GateTable& gates, actor::WaitGraph& waits)
+                           store::DataDirectory* directory, store::CheckpointKeeper* checkpoints,
+                           actor::GateTable& gates, actor::WaitGraph& waits)
     : core_(core),
       options_(options),
       memory_(make_memory(directory, options)),
-      segments_(make_log(directory, shard, options)),
+      segments_(make_log(directory, checkpoints, shard, options)),
       services_(shard, one_of(segments_.get(), memory_.get(), no_log_),
                 options.record ? Recording::kOn : Recording::kOff, std::make_unique<SecureRandom>(), gates, waits,
                 *this) {

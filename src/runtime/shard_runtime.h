@@ -47,7 +47,7 @@ class ShardRuntime final : public actor::ActorObserver {
  public:
   /// `directory`: where chains are written; null: they stay in memory.
   ShardRuntime(RuntimeCore& core, sched::Shard& shard, const RuntimeOptions& options, store::DataDirectory* directory,
-               actor::GateTable& gates, actor::WaitGraph& waits);
+               store::CheckpointKeeper* checkpoints, actor::GateTable& gates, actor::WaitGraph& waits);
   ~ShardRuntime() override;
 
   using Started = std::function<void(Result<ActorId>)>;

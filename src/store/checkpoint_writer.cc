@@ -119,6 +119,7 @@ Result<void> CheckpointWriter::found(const ActorId& actor, std::uint64_t next_se
     known_.erase(known);
   }
   if (next_sequence < before.next_sequence || (next_sequence == before.next_sequence && head != before.head)) {
+    floors_[actor] = before.next_sequence;
     return fail(ErrorCode::kCorrupt,
                 "the chain of " + to_string(actor) + " ends before event " + std::to_string(next_sequence) +
                     " with link " + to_hex(ByteView(head).first(8)) + "…; a signed checkpoint knows it up to event " +
@@ -133,13 +134,20 @@ Result<void> CheckpointWriter::found(const ActorId& actor, std::uint64_t next_se
 
 std::vector<ActorId> CheckpointWriter::all_found() {
   std::vector<ActorId> missing;
-  for (const auto& [actor, heads] : known_) missing.push_back(actor);
+  for (const auto& [actor, heads] : known_) {
+    missing.push_back(actor);
+    floors_[actor] = heads.back().next_sequence;
+  }
   known_.clear();
   return missing;
 }
 
 void CheckpointWriter::head_is_safe(const ActorId& actor, std::uint64_t next_sequence, const Digest& head,
                                     std::uint64_t events) {
+  if (!floors_.empty()) {
+    const auto floor = floors_.find(actor);
+    if (floor != floors_.end() && next_sequence <= floor->second) return;
+  }
   moved_.insert_or_assign(actor, KnownHead{.next_sequence = next_sequence, .head = head});
   new_events_ += events;
 }

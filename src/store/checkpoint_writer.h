@@ -74,6 +74,8 @@ class CheckpointWriter {
   std::uint64_t last_write_ms_ = 0;
   std::uint64_t new_events_ = 0;
   std::unordered_map<ActorId, KnownHead> moved_;
+  /// Of chains that were cut: the events that the log knows. Nothing below comes into it.
+  std::unordered_map<ActorId, std::uint64_t> floors_;
   /// What the log said of each chain when it was opened, until all_found().
   std::map<ActorId, std::vector<KnownHead>> known_;
   std::optional<Error> error_;

@@ -147,6 +147,24 @@ TEST_F(Checkpoints, chains_found_at_opening_are_compared_with_the_log) {
   EXPECT_EQ(after.at(sample_actor(9)).back().next_sequence, 5u);
 }
 
+TEST_F(Checkpoints, a_chain_that_was_cut_does_not_make_the_log_shrink) {
+  write_some(*open());
+  auto writer = open();
+  const std::uint64_t known = verify(disk_).log.heads.at(sample_actor(1)).back().next_sequence;
+  EXPECT_FALSE(writer->found(sample_actor(1), known - 5, head_of(1, 1)));
+  EXPECT_EQ(writer->all_found().size(), 3u);
+  tell(*writer, 1, known - 2);
+  tell(*writer, 2, 1);
+  tell(*writer, 7, 3);
+  ASSERT_TRUE(writer->write(0));
+  tell(*writer, 1, known + 1);
+  ASSERT_TRUE(writer->close(0));
+  const HeadLogVerdict verdict = verify(disk_);
+  EXPECT_TRUE(verdict.log.ok()) << *verdict.log.fault;
+  EXPECT_EQ(verdict.log.heads.at(sample_actor(1)).back().next_sequence, known + 1);
+  EXPECT_EQ(verdict.log.heads.at(sample_actor(7)).back().next_sequence, 3u);
+}
+
 TEST_F(Checkpoints, another_head_at_the_same_event_is_found_at_opening) {
   write_some(*open());
   const auto writer = open();

@@ -255,6 +255,12 @@ bool SegmentLog::take_link(const MemoryLog::Entry& link) {
                       .bytes = link.bytes,
                       .hash = link.hash,
                       .has_lifecycle = link.has_lifecycle});
+  if (options_.checkpoints != nullptr) {
+    SafeHead& head = written_heads_[link.actor];
+    head = {.next_sequence = link.first_sequence + link.event_count,
+            .head = link.hash,
+            .events = head.events + link.event_count};
+  }
   return true;
 }
 
@@ -275,6 +281,7 @@ Result<void> SegmentLog::next_segment_if_full() {
 }
 
 void SegmentLog::acknowledge_written() {
+  if (options_.checkpoints != nullptr) options_.checkpoints->heads_are_safe(written_heads_);
   unsynced_since_ns_ = 0;
   acknowledged_.store(written_.load(), std::memory_order_release);
   const std::lock_guard lock(mutex_);

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "chain/event_sink.h"
 #include "chain/memory_log.h"
+#include "store/checkpoint_keeper.h"
 #include "store/data_directory.h"
 
 namespace theater::store {
@@ -32,6 +33,8 @@ class SegmentLog final : public EventSink {
     std::uint64_t segment_bytes = limits::kSegmentBytes;
     std::uint64_t pace_us = limits::kGroupPaceUs;
     std::uint64_t sync_delay_ms = limits::kSyncDelayMs;
+    /// Told of all that is safe; none: nobody. Must outlive the log.
+    CheckpointKeeper* checkpoints = nullptr;
     /// Without it nothing is written but by work(): for tests that decide when.
     bool own_thread = true;
   };
@@ -118,6 +121,8 @@ class SegmentLog final : public EventSink {
 
   // Of the writing thread.
   std::unique_ptr<SegmentWriter> segment_;
+  /// Chains' ends that were written and are not safe yet.
+  SafeHeads written_heads_;
   std::uint64_t unsynced_since_ns_ = 0;
   std::uint64_t told_ = 0;
   bool is_marked_ = true;

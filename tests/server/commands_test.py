@@ -150,5 +150,36 @@ class Commands(unittest.TestCase):
         self.assertIn("no such actor: nobody", self.said)
 
 
+class OnADataDirectory(unittest.TestCase):
+    def test_what_the_server_ran_is_kept_and_signed_and_goes_on(self):
+        with tempfile.TemporaryDirectory() as data:
+            server = Server(PROGRAM, COMPONENTS, ["--data", data])
+            try:
+                path = os.path.join(server.folder.name, "kept.toml")
+                with open(path, "w") as file:
+                    file.write("resume = true\n" + server.manifest("kept", "guests/echo"))
+
+                def said(*arguments):
+                    return subprocess.run([PROGRAM, "--json", *arguments], env=server.environment, capture_output=True, timeout=60,
+                                          check=True).stdout.decode()
+
+                actor = json.loads(said("start", path))["id"]
+                said("send", "kept", "remember me")
+                self.assertEqual(server.stop(), 0)
+                report = json.loads(said("verify", data))
+                self.assertTrue(report["ok"] and report["log"]["ok"])
+                self.assertEqual((report["chains"][0]["actor"], report["log"]["unsigned_entries"]), (actor, 0))
+                self.assertGreaterEqual(report["chains"][0]["heads_checked"], 1)
+                again = Server(PROGRAM, COMPONENTS, ["--data", data])
+                try:
+                    run = subprocess.run([PROGRAM, "state", "kept"], env=again.environment, capture_output=True, timeout=60, check=True)
+                    self.assertEqual(run.stdout.decode(), "remember me\n")
+                    self.assertEqual(again.stop(), 0)
+                finally:
+                    again.close()
+            finally:
+                server.close()
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
