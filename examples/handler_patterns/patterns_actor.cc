@@ -14,33 +14,22 @@ View view(const Text& text) {
   return {text.ptr, text.len};
 }
 
-/// What the handlers told this instance. It is no state: it starts anew with the instance.
-struct Heard {
-  uint64_t lines = 0;
-  uint64_t lost = 0;
-  theater::Text<100> phase;
-};
-Heard heard;
-
-/// The state goes out of an export as it came in.
-bool unchanged(patterns_list_u8_t* state, patterns_tuple1_option_list_u8_t* result) {
-  result->f0.is_some = state != nullptr;
-  if (state != nullptr) result->f0.val = *state;
-  return true;
-}
-
 }  // namespace
 
 /// Does with the handlers what requests tell it, and answers what they told it meanwhile.
 struct Patterns : theater::Actor {
+  uint64_t lines = 0;
+  uint64_t lost = 0;
+  theater::Text<100> phase;
+
   Reply on_request(View message) {
     const View command = message.take_until(' ');
     const uint64_t number = View(message).take_until(' ').number().value_or(0);
     patterns_string_t text = string(message);
     patterns_string_t error{};
     uint64_t value = 0;
-    if (command == "lines") return theater::reply(heard.lines, " ", heard.lost);
-    if (command == "phase") return theater::reply(heard.phase, "");
+    if (command == "lines") return theater::reply(lines, " ", lost);
+    if (command == "phase") return theater::reply(phase, "");
     if (command == "trap") __builtin_trap();
     if (command == "end") return theater::shutdown() ? Reply("ending") : Reply("not ending");
     if (command == "subscribe") return done(example_patterns_line_feed_subscribe(&error), error);
@@ -82,17 +71,19 @@ template struct theater::Component<Patterns>;
 bool exports_example_patterns_line_feed_client_handle_lines(patterns_list_u8_t* state,
                                                             patterns_tuple2_list_string_u64_t* params,
                                                             patterns_tuple1_option_list_u8_t* result,
-                                                            patterns_string_t*) {
-  const theater::Turn turn;
-  heard.lines += params->f0.len;
-  heard.lost += params->f1;
-  return unchanged(state, result);
+                                                            patterns_string_t* error) {
+  return theater::with_state_of<Patterns>(state, result, error, [&](Patterns& actor) {
+    actor.lines += params->f0.len;
+    actor.lost += params->f1;
+    return theater::ok();
+  });
 }
 
 bool exports_example_patterns_dial_client_handle_phase(
     patterns_list_u8_t* state, exports_example_patterns_dial_client_tuple3_u64_phase_string_t* params,
-    patterns_tuple1_option_list_u8_t* result, patterns_string_t*) {
-  const theater::Turn turn;
-  heard.phase.assign(theater::text(params->f0, " ", params->f1, " ", view(params->f2)));
-  return unchanged(state, result);
+    patterns_tuple1_option_list_u8_t* result, patterns_string_t* error) {
+  return theater::with_state_of<Patterns>(state, result, error, [&](Patterns& actor) {
+    actor.phase.assign(theater::text(params->f0, " ", params->f1, " ", view(params->f2)));
+    return theater::ok();
+  });
 }

@@ -269,6 +269,9 @@ struct ParseOptions {
 /// the message of one Error of code kInvalidManifest. Never throws. Any thread.
 Result<Manifest> parse_manifest(std::string_view text, const ParseOptions& options);
 
+/// The text of a manifest's file; sets `base_directory` and `source_name` of the options. kNotFound, kIo, kTooLarge.
+Result<std::string> read_manifest(const std::filesystem::path& path, ParseOptions& options);
+
 /// Reads a manifest's file; relative references start from its folder (`base_directory` and `source_name` of the
 /// options are not used). Errors: as parse_manifest, kNotFound, kIo, kTooLarge.
 Result<Manifest> load_manifest(const std::filesystem::path& path, const ParseOptions& options = {});
@@ -276,6 +279,11 @@ Result<Manifest> load_manifest(const std::filesystem::path& path, const ParseOpt
 /// Only the manifest's `init_state`, found before its template is filled, as it names what the template is filled from.
 /// Nothing when there is none. Errors: kInvalidManifest (bad TOML, bad reference, a template inside the reference).
 Result<std::optional<ComponentReference>> find_init_state(std::string_view text, const ParseOptions& options);
+
+/// The state of an actor whose manifest's init_state is `declared`, when whoever starts it gives `given`: of two JSON
+/// objects (at most 1 MiB and 100 levels) one object with the members of both, where `given` has the last word on each
+/// member; otherwise `given`.
+Bytes merge_initial_states(ByteView declared, ByteView given);
 
 /// Only the manifest's `[limits]`, whatever else it says, e.g. of handlers that this program does not know. Errors:
 /// kInvalidManifest.

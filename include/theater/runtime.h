@@ -169,8 +169,8 @@ class Runtime {
   Result<Blueprint> prepare(Manifest manifest);
   /// The same with the component's bytes given, whatever the manifest's `component` says.
   Result<Blueprint> prepare(Manifest manifest, ByteView component);
-  /// Loads a manifest's file with the handlers that this runtime knows, and what its init_state says. `initial_state`,
-  /// when given, goes before it and fills the template.
+  /// Loads a manifest's file with the handlers that this runtime knows, and what its init_state names. `initial_state`,
+  /// when given, is merged over that (merge_initial_states). The outcome fills the template.
   struct Loaded {
     Manifest manifest;
     std::optional<Bytes> state;

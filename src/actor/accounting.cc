@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "base/limits.h"
+
 namespace theater::actor {
 
 std::string_view to_string(Refusal refusal) {
@@ -49,7 +51,7 @@ Totals& Totals::operator+=(const Totals& other) {
 void Accounting::dead_letter(const DeadLetter& letter) {
   bump(dead_[static_cast<std::size_t>(letter.reason)]);
   const std::lock_guard lock(letters_mutex_);
-  if (letters_.size() == kDeadLettersKept) letters_.pop_front();
+  if (letters_.size() == limits::kDeadLettersKept) letters_.pop_front();
   letters_.push_back(letter);
 }
 

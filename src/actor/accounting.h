@@ -76,9 +76,8 @@ class Accounting {
   void dead_letter(const DeadLetter& letter);
 
   Totals totals() const;
-  /// The latest dead letters, oldest first, at most kDeadLettersKept.
+  /// The latest dead letters, oldest first, at most limits::kDeadLettersKept.
   std::vector<DeadLetter> dead_letters() const;
-  static constexpr std::size_t kDeadLettersKept = 1000;
 
  private:
   static void bump(std::atomic<std::uint64_t>& counter) {

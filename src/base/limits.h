@@ -80,6 +80,8 @@ inline constexpr std::size_t kManifestNesting = 16;
 /// Template tags, and the JSON state that fills them.
 inline constexpr std::size_t kTemplateTags = 1'000;
 inline constexpr std::size_t kTemplateStateBytes = 1u << 20;
+/// Lists and objects inside one another in an initial state that is merged with another.
+inline constexpr std::size_t kInitialStateNesting = 100;
 inline constexpr std::size_t kActorNameBytes = 256;
 /// A path, URL or store reference.
 inline constexpr std::size_t kReferenceBytes = 4096;
@@ -90,6 +92,9 @@ inline constexpr std::size_t kComponentBytes = 256u << 20;
 inline constexpr unsigned kBatchMessages = 32;
 /// Time between two epochs, by which a guest that runs too long is stopped.
 inline constexpr std::uint64_t kEpochMs = 5;
+
+/// The latest messages that were accepted and started no turn, a shard.
+inline constexpr std::size_t kDeadLettersKept = 1'000;
 
 // The chain.
 inline constexpr std::size_t kLinkEvents = 64;

@@ -282,6 +282,7 @@ class ManifestReader {
     const bool drops = field_or<std::string>(fields, "mailbox_overflow") == "drop-oldest";
     limits.mailbox_overflow = drops ? MailboxOverflow::kDropOldest : MailboxOverflow::kRefuse;
     limits.message_max_bytes = number("message_max_bytes");
+    bound_message(table);
     limits.request_timeout_ms = number("request_timeout_ms");
     limits.channels_max = static_cast<std::uint32_t>(number("channels_max"));
     limits.children_max = static_cast<std::uint32_t>(number("children_max"));
@@ -347,6 +348,25 @@ class ManifestReader {
     };
     if (manifest_.save_chain) contradicts("save_chain");
     if (manifest_.resume) contradicts("resume");
+  }
+
+  /// A message over the mailbox's bytes could never be accepted. A default gives way to what was written; two written
+  /// numbers that contradict each other are an error.
+  void bound_message(const toml::table& table) {
+    ActorLimits& limits = manifest_.limits;
+    const bool is_at_fault = limits.mailbox_bytes == 0;
+    if (is_at_fault || limits.message_max_bytes <= limits.mailbox_bytes) return;
+    const toml::node* const written = table.get("message_max_bytes");
+    if (written == nullptr) {
+      limits.message_max_bytes = limits.mailbox_bytes;
+    } else if (!table.contains("mailbox_bytes")) {
+      limits.mailbox_bytes = limits.message_max_bytes;
+    } else {
+      diagnostics_.report_filled(position_of(written->source()),
+                                 "message_max_bytes (" + std::to_string(limits.message_max_bytes) +
+                                     ") is more than mailbox_bytes (" + std::to_string(limits.mailbox_bytes) +
+                                     "), so the largest messages could never be accepted");
+    }
   }
 
   void read_permissions(const toml::table& table) {
@@ -481,18 +501,22 @@ Result<Manifest> parse_manifest(std::string_view text, const ParseOptions& optio
   return guarded([&] { return ManifestReader(text, options).read(); });
 }
 
-Result<Manifest> load_manifest(const std::filesystem::path& path, const ParseOptions& options) {
-  return guarded([&]() -> Result<Manifest> {
-    const Result<std::string> text = read_text(path);
-    if (!text) return fail(text.error());
+Result<std::string> read_manifest(const std::filesystem::path& path, ParseOptions& options) {
+  return guarded([&]() -> Result<std::string> {
     std::error_code error;
     const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-    if (error) return fail(ErrorCode::kIo, "cannot find the current folder: " + error.message());
-    ParseOptions file_options = options;
-    file_options.source_name = printable(as_bytes(path.native()), limits::kReferenceBytes);
-    file_options.base_directory = absolute.parent_path().lexically_normal();
-    return ManifestReader(*text, file_options).read();
+    if (error && !path.empty()) return fail(ErrorCode::kIo, "cannot find the current folder: " + error.message());
+    options.source_name = printable(as_bytes(path.native()), limits::kReferenceBytes);
+    options.base_directory = absolute.parent_path().lexically_normal();
+    return read_text(path);
   });
+}
+
+Result<Manifest> load_manifest(const std::filesystem::path& path, const ParseOptions& options) {
+  ParseOptions file_options = options;
+  const Result<std::string> text = read_manifest(path, file_options);
+  if (!text) return fail(text.error());
+  return parse_manifest(*text, file_options);
 }
 
 Result<ActorLimits> find_limits(std::string_view text, const ParseOptions& options) {

@@ -52,44 +52,49 @@ Result<Blueprint> Runtime::prepare(Manifest manifest, ByteView component) {
 
 namespace {
 
-/// `read` makes a manifest of what the options say; it is called again with the state that init_state names, since the
-/// state fills the manifest's template as well.
-template <class Read>
-Result<Runtime::Loaded> load_with_state(const std::vector<HandlerSchema>& schemas, const std::string& source,
-                                        std::optional<Bytes> initial_state, Read read) {
-  ParseOptions options;
-  options.extra_handlers = schemas;
-  if (initial_state) options.initial_state = *initial_state;
-  auto loaded = read(options);
-  if (!loaded) return fail(std::move(loaded.error()));
-  if (!initial_state && loaded->init_state_reference) {
-    const auto* file = std::get_if<FileReference>(&*loaded->init_state_reference);
-    if (file == nullptr) {
-      return fail(ErrorCode::kUnavailable,
-                  source + ": init_state can be a file only; store and http references are not available yet");
-    }
-    auto state = runtime::read_file(file->path, limits::kStateMaxBytes);
-    if (!state) return fail(std::move(state.error()).with_context(source + ": init_state"));
-    return load_with_state(schemas, source, std::move(*state), read);
+Result<Bytes> read_init_state(const ComponentReference& reference) {
+  if (const auto* file = std::get_if<FileReference>(&reference))
+    return runtime::read_file(file->path, limits::kStateMaxBytes);
+  return fail(ErrorCode::kUnavailable, "it can be a file only; store and http references are not available yet");
+}
+
+/// The state comes first, since it fills the manifest's template.
+Result<Runtime::Loaded> load_with_state(std::string_view text, ParseOptions options, std::optional<Bytes> state) {
+  if (state) options.initial_state = *state;
+  const auto reference = find_init_state(text, options);
+  if (reference && *reference) {
+    auto declared = read_init_state(**reference);
+    if (!declared) return fail(std::move(declared.error()).with_context(options.source_name + ": init_state"));
+    state = state ? merge_initial_states(*declared, *state) : std::move(*declared);
+    options.initial_state = *state;
   }
-  return Runtime::Loaded{.manifest = std::move(*loaded), .state = std::move(initial_state)};
+  // Also when init_state is at fault: this tells of all the manifest's errors.
+  auto manifest = parse_manifest(text, options);
+  if (!manifest) return fail(std::move(manifest.error()));
+  if (!reference) return fail(reference.error());
+  return Runtime::Loaded{.manifest = std::move(*manifest), .state = std::move(state)};
 }
 
 }  // namespace
 
 Result<Runtime::Loaded> Runtime::load(const std::filesystem::path& manifest, std::optional<Bytes> initial_state) const {
-  return load_with_state(core_->handlers().schemas(), manifest.string(), std::move(initial_state),
-                         [&](const ParseOptions& options) { return load_manifest(manifest, options); });
+  const auto schemas = core_->handlers().schemas();
+  ParseOptions options;
+  options.extra_handlers = schemas;
+  const auto text = read_manifest(manifest, options);
+  if (!text) return fail(text.error());
+  return load_with_state(*text, options, std::move(initial_state));
 }
 
 Result<Runtime::Loaded> Runtime::load_text(std::string_view text,
                                            const std::optional<std::filesystem::path>& base_directory,
                                            std::optional<Bytes> initial_state) const {
-  return load_with_state(core_->handlers().schemas(), "manifest", std::move(initial_state), [&](ParseOptions options) {
-    options.source_name = "manifest";
-    options.base_directory = base_directory;
-    return parse_manifest(text, options);
-  });
+  const auto schemas = core_->handlers().schemas();
+  ParseOptions options;
+  options.extra_handlers = schemas;
+  options.source_name = "manifest";
+  options.base_directory = base_directory;
+  return load_with_state(text, options, std::move(initial_state));
 }
 
 Result<ActorId> Runtime::spawn(const Blueprint& blueprint, SpawnOptions options) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "chain/verify.h"
@@ -263,6 +265,53 @@ TEST_F(RuntimeFiles, a_saved_chain_with_many_large_values_verifies_with_all_of_t
 TEST_F(RuntimeFiles, compiled_code_is_kept_for_the_next_start) {
   spawn("a", "counter");
   EXPECT_FALSE(std::filesystem::is_empty(folder / "code"));
+}
+
+/// A folder with a manifest whose template is filled from its init_state, goes when the test ends.
+class InitialStates : public RuntimeTest {
+ protected:
+  InitialStates() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "theater-state-XXXXXX").string();
+    folder = mkdtemp(pattern.data());
+    std::ofstream(folder / "state.json") << R"({"name":"declared","messages":7})";
+    std::ofstream(folder / "manifest.toml") << "name = \"{{name}}\"\ncomponent = \"a.wasm\"\ninit_state = "
+                                               "\"state.json\"\n[limits]\nmailbox_messages = {{messages}}\n";
+  }
+  ~InitialStates() override { std::filesystem::remove_all(folder); }
+
+  std::filesystem::path folder;
+};
+
+TEST_F(InitialStates, what_the_manifest_names_fills_its_template) {
+  const auto loaded = runtime->load(folder / "manifest.toml");
+  ASSERT_TRUE(loaded) << loaded.error().to_string();
+  EXPECT_EQ(loaded->manifest.name, "declared");
+  EXPECT_EQ(loaded->manifest.limits.mailbox_messages, 7u);
+  EXPECT_EQ(as_text(*loaded->state), R"({"name":"declared","messages":7})");
+}
+
+TEST_F(InitialStates, what_a_starter_gives_is_merged_over_what_the_manifest_names) {
+  const auto loaded = runtime->load(folder / "manifest.toml", to_bytes(R"({"name":"given"})"));
+  ASSERT_TRUE(loaded) << loaded.error().to_string();
+  EXPECT_EQ(loaded->manifest.name, "given");
+  EXPECT_EQ(loaded->manifest.limits.mailbox_messages, 7u);
+  EXPECT_EQ(as_text(*loaded->state), R"({"messages":7,"name":"given"})");
+}
+
+TEST_F(InitialStates, a_state_that_cannot_be_read_is_named) {
+  std::filesystem::remove(folder / "state.json");
+  const auto loaded = runtime->load(folder / "manifest.toml", to_bytes(R"({"name":"given","messages":1})"));
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().to_string(), HasSubstr("init_state"));
+  EXPECT_THAT(loaded.error().to_string(), HasSubstr((folder / "state.json").string()));
+}
+
+TEST_F(InitialStates, a_manifest_with_other_faults_tells_of_all) {
+  std::ofstream(folder / "manifest.toml") << "nam = 1\ninit_state = 2\n";
+  const auto loaded = runtime->load(folder / "manifest.toml");
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().message(), HasSubstr("manifest.toml:1:1: unknown key \"nam\""));
+  EXPECT_THAT(loaded.error().message(), HasSubstr("manifest.toml:2:14: init_state"));
 }
 
 }  // namespace

@@ -153,6 +153,11 @@ class Checks(unittest.TestCase):
         project = self.project({"docs/a.md": "see /ho" + "me/somebody/x\nhttps://x.org/home/a\n$HOME/home/x\n"})
         self.assert_finds(wording.check_machine_paths(project), "docs/a.md:1")
 
+    def test_a_bound_that_nothing_applies_is_found(self):
+        bounds = "inline constexpr std::size_t kUsed = 1;\ninline constexpr unsigned kUnused = 2;\n"
+        project = self.project({"src/base/limits.h": bounds, "src/base/a.cc": "int a = kUsed;\n", "src/base/a_test.cc": "int b = kUnused;\n"})
+        self.assert_finds(wording.check_bounds_are_applied(project), "src/base/limits.h:2")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Names and sizes: one place knows the WebAssembly engine by name, no leftovers, no catch-all names, no machine's own paths."""
+"""Names and sizes: one place knows the WebAssembly engine by name, no leftovers, no catch-all names, no machine's own paths; and no bound that
+nothing applies."""
 
 import re
 
@@ -15,6 +16,7 @@ LEFTOVER = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 CATCH_ALL = {"util", "utils", "common", "misc", "helper", "helpers", "manager", "managers"}
 MACHINE_PATH = re.compile(r"(?<![\w.$}/-])/(work|root|home|Users)/[\w.-]")
 MAX_LINES = 900
+LIMITS = "src/base/limits.h"
 
 
 def own(file):
@@ -57,9 +59,18 @@ def check_machine_paths(project):
             for number, line in project.lines(file) if (match := MACHINE_PATH.search(line))]
 
 
+def check_bounds_are_applied(project):
+    code = "".join(project.text(file) for file in project.matching(r"^(src|include)/.*\.(h|cc)$")
+                   if file != LIMITS and not file.endswith("_test.cc"))
+    used = set(re.findall(r"\bk[A-Z]\w*", code))
+    return [f"{file}:{number}: {name} bounds nothing: apply it, or take it out"
+            for file in project.matching(rf"^{LIMITS}$") for number, line in project.lines(file)
+            for name in re.findall(r"constexpr [\w:]+ (k\w+) =", line) if name not in used]
+
+
 def check(project):
     return (check_engine_name(project) + check_leftovers(project) + check_sizes(project) + check_names(project) +
-            check_machine_paths(project))
+            check_machine_paths(project) + check_bounds_are_applied(project))
 
 
 if __name__ == "__main__":

@@ -37,12 +37,16 @@ class ActorWorld::Observer final : public actor::ActorObserver {
     const std::lock_guard lock(mutex);
     logs[cell.name()].emplace_back(line);
   }
-  void link_sealed(const actor::ActorCell&, const SealedLink&) override {}
+  void link_sealed(const actor::ActorCell& cell, const SealedLink& link) override {
+    const std::lock_guard lock(mutex);
+    sealed[cell.id()] = link.first_sequence + link.event_count;
+  }
 
   std::mutex mutex;
   std::set<ActorId> started;
   std::unordered_map<ActorId, std::string> ended;
   std::unordered_map<ActorId, ChainHead> heads;
+  std::unordered_map<ActorId, std::uint64_t> sealed;
   std::unordered_map<ActorId, std::unique_ptr<actor::ActorCell>> cells;
   std::unordered_map<std::string, std::vector<std::string>> logs;
 };
@@ -246,6 +250,11 @@ std::string ActorWorld::end_of(const ActorId& id) {
   const std::lock_guard lock(observer_->mutex);
   const auto found = observer_->ended.find(id);
   return found == observer_->ended.end() ? "" : found->second;
+}
+
+std::uint64_t ActorWorld::sealed_events(const ActorId& id) {
+  const std::lock_guard lock(observer_->mutex);
+  return observer_->sealed[id];
 }
 
 std::vector<std::string> ActorWorld::log_of(const std::string& name) {

@@ -66,6 +66,8 @@ class ActorWorld {
   /// Why an actor ended, empty while it lives.
   std::string end_of(const ActorId& id);
   std::vector<std::string> log_of(const std::string& name);
+  /// Any thread: how many of the actor's events are in sealed links.
+  std::uint64_t sealed_events(const ActorId& id);
   /// The actor's whole chain; it may have ended.
   std::vector<Event> events(const ActorId& id);
   ChainSnapshot chain(const ActorId& id);

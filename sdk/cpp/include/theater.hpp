@@ -727,13 +727,11 @@ class Turn {
 };
 
 /// The error of a state that cannot be loaded.
-[[clang::noinline]] inline void* foreign_state(const char* data, size_t size, unsigned version) {
-  const uint64_t header = header_of(View(data, size));
-  if (header == 0) return failed("the actor's state was not written by this component");
-  if (version_of(header) == version)
-    return failed("the actor's state has other members: give them another state_version");
-  return failed(
-      text("the actor's state is of version ", version_of(header), ", this component keeps version ", version));
+[[clang::noinline]] inline View foreign_state(View state, unsigned version) {
+  const uint64_t header = header_of(state);
+  if (header == 0) return "the actor's state was not written by this component";
+  if (version_of(header) == version) return "the actor's state has other members: give them another state_version";
+  return text("the actor's state is of version ", version_of(header), ", this component keeps version ", version);
 }
 
 /// Runs one handler with the state and lays the result out; `handler` gets the object and returns a Status.
@@ -741,7 +739,7 @@ template <class T, class Handler>
 [[clang::always_inline]] inline void* run(uint32_t has_state, const char* state, size_t state_size, Handler handler) {
   Turn<T> turn(has_state, state, state_size);
   T* const actor = turn.load();
-  if (actor == nullptr) return foreign_state(state, has_state ? state_size : 0, T::state_version);
+  if (actor == nullptr) return failed(foreign_state(turn.bytes(), T::state_version));
   const Status status = handler(*actor);
   return status ? succeeded(turn.save(*actor)) : failed(status.error());
 }
@@ -763,12 +761,47 @@ inline void* init(uint32_t has_state, const char* state, size_t state_size) {
     actor = turn.make();
     status = actor->on_upgrade(version_of(header), bytes.skip(kStateHeaderBytes));
   } else {
-    return foreign_state(bytes.data(), bytes.size(), T::state_version);
+    return failed(foreign_state(bytes, T::state_version));
   }
   return status ? succeeded(turn.save(*actor)) : failed(status.error());
 }
 
 }  // namespace detail
+
+/// For exports of an interface of one's own that have the form of Theater's handlers,
+/// func(state: option<list<u8>>, params: tuple<…>) -> result<tuple<option<list<u8>>, …>, string>: runs `handler` with
+/// the actor's members as they are, and keeps them as they then are if it returns ok. The first three arguments are
+/// those of the generated function; what its result has beyond the state is the handler's to set. Also ends the turn's
+/// memory.
+///
+///   bool exports_my_words_heard_handle_word(words_list_u8_t* state, words_tuple1_string_t* params,
+///                                           words_tuple1_option_list_u8_t* result, words_string_t* error) {
+///     return theater::with_state_of<Words>(state, result, error, [&](Words& actor) -> theater::Status { … });
+///   }
+template <class T, class State, class Result, class Error, class Handler>
+bool with_state_of(const State* state, Result* result, Error* error, Handler handler) {
+  const auto give = [](auto& list, View bytes) {
+    list.ptr = reinterpret_cast<decltype(list.ptr)>(const_cast<char*>(bytes.data()));
+    list.len = bytes.size();
+  };
+  const Turn memory;
+  detail::Turn<T> turn(state != nullptr, state == nullptr ? nullptr : reinterpret_cast<const char*>(state->ptr),
+                       state == nullptr ? 0 : state->len);
+  T* const actor = turn.load();
+  if (actor == nullptr) {
+    give(*error, detail::foreign_state(turn.bytes(), T::state_version));
+    return false;
+  }
+  const Status status = handler(*actor);
+  if (!status) {
+    give(*error, theater_utf8(status.error()));
+    return false;
+  }
+  const View kept = turn.save(*actor);
+  result->f0.is_some = kept.data() != nullptr;
+  give(result->f0.val, kept);
+  return true;
+}
 
 /// The exports of a component whose actor is T. Written once: `template struct theater::Component<T>;`.
 template <class T>
