@@ -1,5 +1,5 @@
 # Run by ctest: installs the build into an empty folder, moves that folder (a package must not know where it was made), then
-# configures, builds and runs consumer/ against it.
+# configures, builds and runs consumer/ against it, and builds an installed example.
 cmake_minimum_required(VERSION 3.25)
 
 function(run)
@@ -23,6 +23,10 @@ run(${CMAKE_COMMAND} -G Ninja -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${WORK_FO
   -D CMAKE_PREFIX_PATH=${WORK_FOLDER}/installed)
 run(${CMAKE_COMMAND} --build ${WORK_FOLDER}/consumer)
 run(${WORK_FOLDER}/consumer/consumer)
+
+run(${CMAKE_COMMAND} -G Ninja -S ${WORK_FOLDER}/installed/${SHARE_FOLDER}/examples/custom_handler/host -B ${WORK_FOLDER}/example
+  -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_PREFIX_PATH=${WORK_FOLDER}/installed)
+run(${CMAKE_COMMAND} --build ${WORK_FOLDER}/example)
 
 # The archives are large and nobody reads them again.
 file(REMOVE_RECURSE ${WORK_FOLDER})

@@ -53,6 +53,14 @@ class Commands(unittest.TestCase):
         self.assertIn(f"{actor}  stopped  whole\n", self.run_it("list", "--all"))
         self.assertIn("ended    requested", self.run_it("inspect", actor))
 
+    def test_a_word_that_is_no_command_is_named(self):
+        self.run_it("insepct", "x", code=1)
+        self.assertEqual(self.said, "theater: there is no command insepct; did you mean inspect?\n")
+        self.run_it("perform", code=1)
+        self.assertEqual(self.said, "theater: there is no command perform; theater --help lists them\n")
+        self.run_it(code=1)
+        self.assertIn("A subcommand is required", self.said)
+
     def test_what_is_json_is_json(self):
         actor = json.loads(self.run_it("--json", "start", self.manifest("machine")))["id"]
         self.assertEqual(json.loads(self.run_it("--json", "request", "machine", "hi"))["text"], "hi")
