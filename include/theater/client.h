@@ -34,7 +34,7 @@ struct ServerAddress {
 struct RemoteActor {
   ActorId id;
   std::string name;
-  std::string status;  ///< "starting", "running", "stopped", "failed"
+  std::string status;  ///< "starting", "running", "paused", "stopping", "stopped", "failed"
   std::optional<ActorId> parent;
   std::uint64_t events = 0;
   std::uint64_t mailbox_messages = 0;
@@ -103,7 +103,15 @@ class Client {
   // Everywhere an actor is its id or, while it lives, its name.
   Result<RemoteActor> stop(std::string_view actor);
   Result<RemoteActor> terminate(std::string_view actor);
+  /// Ends it with its children and makes it anew: same id, name and chain, first state. kStopped while it is being
+  /// ended.
+  Result<RemoteActor> restart(std::string_view actor);
+  /// No turn begins until unpause(); messages wait. kNotRunning unless it runs.
+  Result<RemoteActor> pause(std::string_view actor);
+  Result<RemoteActor> unpause(std::string_view actor);
   Result<RemoteActor> inspect(std::string_view actor);
+  /// Those that live, in the order of their start.
+  Result<std::vector<RemoteActor>> children(std::string_view actor);
   /// All actors, living and remembered, in the order of their start.
   Result<std::vector<RemoteActor>> list();
   /// As JSON.

@@ -19,8 +19,7 @@ Result<ActorId> Management::find(std::string_view id_or_name) const {
   if (auto named = router_.find(id_or_name)) return named;
   std::optional<ActorId> found;
   for (const ActorInfo& actor : runtime_.list()) {
-    const bool has_ended = actor.status == ActorStatus::kStopped || actor.status == ActorStatus::kFailed;
-    if (has_ended || actor.name != id_or_name) continue;
+    if (has_ended(actor.status) || actor.name != id_or_name) continue;
     if (found) {
       return fail(ErrorCode::kInvalidArgument,
                   "several actors are named " + printable(as_bytes(id_or_name), 100) + ": use the id");
@@ -95,6 +94,15 @@ Result<ActorPage> Management::list(const ActorQuery& query) const {
     page.actors.push_back(*next);
   }
   return page;
+}
+
+Result<std::vector<ActorInfo>> Management::children(const ActorId& id) const {
+  if (auto parent = runtime_.info(id); !parent) return fail(std::move(parent.error()));
+  std::vector<ActorInfo> found;
+  for (const ActorId& child : runtime_.children(id)) {
+    if (auto info = runtime_.info(child)) found.push_back(std::move(*info));
+  }
+  return found;
 }
 
 Result<EventPage> Management::events(const ActorId& id, const EventQuery& query) const {

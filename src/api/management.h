@@ -29,6 +29,8 @@ struct StartRequest {
   std::optional<ActorId> parent;
 };
 
+inline bool has_ended(ActorStatus status) { return status == ActorStatus::kStopped || status == ActorStatus::kFailed; }
+
 struct StartedActor {
   ActorId id;
   std::string name;
@@ -83,10 +85,15 @@ class Management {
   Result<void> stop(const ActorId& id) { return runtime_.stop(id); }
   /// The same, recorded as terminated.
   Result<void> terminate(const ActorId& id) { return runtime_.terminate(id); }
+  Result<void> restart(const ActorId& id) { return runtime_.restart(id); }
+  Result<void> pause(const ActorId& id) { return runtime_.pause(id); }
+  Result<void> unpause(const ActorId& id) { return runtime_.unpause(id); }
 
   /// kNotFound when `after` is not remembered any more.
   Result<ActorPage> list(const ActorQuery& query) const;
   Result<ActorInfo> info(const ActorId& id) const { return runtime_.info(id); }
+  /// Those that live, in the order of their start. kNotFound for an unknown parent.
+  Result<std::vector<ActorInfo>> children(const ActorId& id) const;
   Result<Manifest> manifest(const ActorId& id) const { return runtime_.manifest(id); }
   Result<std::optional<Bytes>> state(const ActorId& id) const { return runtime_.state(id); }
   Result<ChainReport> verify(const ActorId& id) const { return runtime_.verify(id); }

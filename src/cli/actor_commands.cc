@@ -69,8 +69,8 @@ Result<void> start(Client& client, Context& context, const StartOptions& options
 void show_list(Context& context, const std::vector<RemoteActor>& actors, bool all) {
   std::size_t shown = 0;
   for (const RemoteActor& actor : actors) {
-    const bool lives = actor.status == "running" || actor.status == "starting";
-    if (!lives && !all) continue;
+    const bool has_ended = actor.status == "stopped" || actor.status == "failed";
+    if (has_ended && !all) continue;
     ++shown;
     if (context.json) {
       context.output.line(actor.json);
@@ -132,17 +132,17 @@ void add_start_command(CLI::App& app, Context& context) {
   });
 }
 
-void add_stop_command(CLI::App& app, Context& context, const std::string& name, const std::string& help,
-                      Result<RemoteActor> (Client::*stop)(std::string_view)) {
+void add_act_command(CLI::App& app, Context& context, const std::string& name, const std::string& help,
+                     Result<RemoteActor> (Client::*act)(std::string_view)) {
   auto options = std::make_shared<RemoteOptions>();
   CLI::App* command = app.add_subcommand(name, help);
   add_address(*command, *options);
   add_actor(*command, *options);
-  command->callback([options, name, stop, &context] {
+  command->callback([options, name, act, &context] {
     run_remote(context, name, *options, [&](Client& client) -> Result<void> {
-      const auto stopped = (client.*stop)(options->actor);
-      if (!stopped) return fail(stopped.error());
-      context.output.line(context.json ? stopped->json : to_string(stopped->id) + " " + stopped->status);
+      const auto actor = (client.*act)(options->actor);
+      if (!actor) return fail(actor.error());
+      context.output.line(context.json ? actor->json : to_string(actor->id) + " " + actor->status);
       return {};
     });
   });
@@ -151,12 +151,16 @@ void add_stop_command(CLI::App& app, Context& context, const std::string& name, 
 void add_list_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<RemoteOptions>();
   auto all = std::make_shared<bool>(false);
+  auto parent = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("list", "List the server's actors");
   add_address(*command, *options);
   command->add_flag("--all", *all, "Also those that have ended and are remembered");
-  command->callback([options, all, &context] {
+  command->add_option("-c,--children-of", *parent, "Of its children those that live")
+      ->type_name("ID")
+      ->excludes("--all");
+  command->callback([options, all, parent, &context] {
     run_remote(context, "list", *options, [&](Client& client) -> Result<void> {
-      const auto actors = client.list();
+      const auto actors = parent->empty() ? client.list() : client.children(*parent);
       if (!actors) return fail(actors.error());
       show_list(context, *actors, *all);
       return {};
@@ -181,8 +185,12 @@ void add_inspect_command(CLI::App& app, Context& context) {
 
 void add_actor_commands(CLI::App& app, Context& context) {
   add_start_command(app, context);
-  add_stop_command(app, context, "stop", "End an actor", &Client::stop);
-  add_stop_command(app, context, "terminate", "End an actor, recorded as terminated", &Client::terminate);
+  add_act_command(app, context, "stop", "End an actor, its children before it", &Client::stop);
+  add_act_command(app, context, "terminate", "End an actor without waiting for its turn", &Client::terminate);
+  add_act_command(app, context, "restart", "End an actor and make it anew: same id and chain, first state",
+                  &Client::restart);
+  add_act_command(app, context, "pause", "Let no turn of an actor begin; messages wait", &Client::pause);
+  add_act_command(app, context, "unpause", "Let turns of an actor begin again", &Client::unpause);
   add_list_command(app, context);
   add_inspect_command(app, context);
 }

@@ -33,8 +33,8 @@ void add_checkpoint_command(CLI::App& app, Context& context);
 void add_bundle_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
 void add_server_command(CLI::App& app, Context& context);
-// Commands for a running server: start, stop, terminate, list, inspect; message, send, request, channel; events,
-// subscribe.
+// Commands for a running server: start, stop, terminate, restart, pause, unpause, list, inspect; message, send,
+// request, channel; events, subscribe.
 void add_actor_commands(CLI::App& app, Context& context);
 void add_message_commands(CLI::App& app, Context& context);
 void add_event_commands(CLI::App& app, Context& context);

@@ -95,6 +95,18 @@ Result<RemoteActor> actor_of(const json& object) {
   return actor;
 }
 
+/// Of an answer with a list of them, behind what is in `actors` already.
+Result<void> read_actors(const json& answer, std::vector<RemoteActor>& actors) {
+  const auto list = answer.find("actors");
+  if (list == answer.end() || !list->is_array()) return fail(ErrorCode::kCorrupt, "the server's list has no actors");
+  for (const json& item : *list) {
+    auto actor = actor_of(item);
+    if (!actor) return fail(std::move(actor.error()));
+    actors.push_back(std::move(*actor));
+  }
+  return {};
+}
+
 Result<RemoteEvent> event_of(const json& object) {
   const auto actor = object.is_object() ? parse_id<ActorId>(text_at(object, "actor")) : std::nullopt;
   if (!actor) return fail(ErrorCode::kCorrupt, "the server tells an event without an actor");
@@ -261,6 +273,11 @@ class Client::Core {
     return object_of(*answer);
   }
 
+  Result<RemoteActor> ask_actor(std::string_view method, std::string_view actor, std::string_view rest) {
+    const auto answer = ask_object(method, actor_path(actor, rest));
+    return answer ? actor_of(*answer) : fail(answer.error());
+  }
+
   /// A connection of its own on which `target` was asked for, with the head read and what came after it.
   struct Opened {
     std::unique_ptr<Stream> stream;
@@ -365,17 +382,19 @@ Result<ActorId> Client::start(const RemoteStart& start) {
   return *id;
 }
 
-Result<RemoteActor> Client::stop(std::string_view actor) {
-  const auto answer = core_->ask_object("POST", actor_path(actor, "/stop"));
-  return answer ? actor_of(*answer) : fail(answer.error());
-}
-Result<RemoteActor> Client::terminate(std::string_view actor) {
-  const auto answer = core_->ask_object("POST", actor_path(actor, "/terminate"));
-  return answer ? actor_of(*answer) : fail(answer.error());
-}
-Result<RemoteActor> Client::inspect(std::string_view actor) {
-  const auto answer = core_->ask_object("GET", actor_path(actor));
-  return answer ? actor_of(*answer) : fail(answer.error());
+Result<RemoteActor> Client::stop(std::string_view actor) { return core_->ask_actor("POST", actor, "/stop"); }
+Result<RemoteActor> Client::terminate(std::string_view actor) { return core_->ask_actor("POST", actor, "/terminate"); }
+Result<RemoteActor> Client::restart(std::string_view actor) { return core_->ask_actor("POST", actor, "/restart"); }
+Result<RemoteActor> Client::pause(std::string_view actor) { return core_->ask_actor("POST", actor, "/pause"); }
+Result<RemoteActor> Client::unpause(std::string_view actor) { return core_->ask_actor("POST", actor, "/unpause"); }
+Result<RemoteActor> Client::inspect(std::string_view actor) { return core_->ask_actor("GET", actor, ""); }
+
+Result<std::vector<RemoteActor>> Client::children(std::string_view actor) {
+  const auto answer = core_->ask_object("GET", actor_path(actor, "/children"));
+  if (!answer) return fail(answer.error());
+  std::vector<RemoteActor> actors;
+  if (auto read = read_actors(*answer, actors); !read) return fail(std::move(read.error()));
+  return actors;
 }
 
 Result<std::vector<RemoteActor>> Client::list() {
@@ -384,13 +403,7 @@ Result<std::vector<RemoteActor>> Client::list() {
   do {
     const auto page = core_->ask_object("GET", "/v1/actors?limit=1000" + (after.empty() ? "" : "&after=" + after));
     if (!page) return fail(page.error());
-    const auto list = page->find("actors");
-    if (list == page->end() || !list->is_array()) return fail(ErrorCode::kCorrupt, "the server's list has no actors");
-    for (const json& item : *list) {
-      auto actor = actor_of(item);
-      if (!actor) return fail(std::move(actor.error()));
-      actors.push_back(std::move(*actor));
-    }
+    if (auto read = read_actors(*page, actors); !read) return fail(std::move(read.error()));
     after = text_at(*page, "next_after");
   } while (!after.empty());
   return actors;

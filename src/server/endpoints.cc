@@ -115,12 +115,16 @@ void Endpoints::run(Operation operation, Call& call) {
       case Operation::kActorState: return call.respond(actor_state(call));
       case Operation::kActorStatus: return call.respond(actor_status(call));
       case Operation::kActorMetrics: return call.respond(actor_metrics(call));
+      case Operation::kActorChildren: return call.respond(actor_children(call));
       case Operation::kActorEvents: return call.respond(actor_events(call));
       case Operation::kVerifyActor: return call.respond(verify_actor(call));
       case Operation::kSendToActor: return call.respond(send_to_actor(call));
       case Operation::kRequestFromActor: return request_from_actor(call);
-      case Operation::kStopActor: return call.respond(stop_actor(call, false));
-      case Operation::kTerminateActor: return call.respond(stop_actor(call, true));
+      case Operation::kStopActor: return call.respond(act_on(call, &api::Management::stop));
+      case Operation::kTerminateActor: return call.respond(act_on(call, &api::Management::terminate));
+      case Operation::kRestartActor: return call.respond(act_on(call, &api::Management::restart));
+      case Operation::kPauseActor: return call.respond(act_on(call, &api::Management::pause));
+      case Operation::kUnpauseActor: return call.respond(act_on(call, &api::Management::unpause));
       case Operation::kAllEvents: return call.respond(all_events(call));
       case Operation::kOpenChannel: return open_channel(call);
       case Operation::kDeadLetters: return call.respond(dead_letters(call));
@@ -232,6 +236,16 @@ HttpResponse Endpoints::actor_metrics(Call& call) {
   return info ? ok(metrics_of(*info)) : problem(info.error());
 }
 
+HttpResponse Endpoints::actor_children(Call& call) {
+  const auto id = actor_of(call);
+  if (!id) return problem(id.error());
+  const auto children = management_.children(*id);
+  if (!children) return problem(children.error());
+  Json actors = Json::array();
+  for (const ActorInfo& child : *children) actors.push_back(summary_of(child));
+  return ok({{"actors", std::move(actors)}});
+}
+
 HttpResponse Endpoints::actor_events(Call& call) {
   if (wants_sent_events(*call.request)) {
     const auto id = management_.find(call.path.front());
@@ -321,12 +335,10 @@ void Endpoints::request_from_actor(Call& call) {
                       });
 }
 
-HttpResponse Endpoints::stop_actor(Call& call, bool terminate) {
+HttpResponse Endpoints::act_on(Call& call, Result<void> (api::Management::*act)(const ActorId&)) {
   const auto id = actor_of(call);
   if (!id) return problem(id.error());
-  if (auto stopped = terminate ? management_.terminate(*id) : management_.stop(*id); !stopped) {
-    return problem(stopped.error());
-  }
+  if (auto done = (management_.*act)(*id); !done) return problem(done.error());
   const auto info = management_.info(*id);
   return info ? ok(details_of(*info)) : problem(info.error());
 }

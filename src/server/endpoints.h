@@ -51,12 +51,14 @@ class Endpoints {
   Answer actor_state(Call& call);
   Answer actor_status(Call& call);
   Answer actor_metrics(Call& call);
+  Answer actor_children(Call& call);
   Answer actor_events(Call& call);
   Answer follow_actor(Call& call, const ActorId& id);
   Answer verify_actor(Call& call);
   Answer send_to_actor(Call& call);
   void request_from_actor(Call& call);
-  Answer stop_actor(Call& call, bool terminate);
+  /// Answers with the actor as it then is.
+  Answer act_on(Call& call, Result<void> (api::Management::*act)(const ActorId&));
   Answer all_events(Call& call);
   void open_channel(Call& call);
   Answer dead_letters(Call& call);

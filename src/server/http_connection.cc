@@ -285,10 +285,11 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
   void begin_stream(HttpResponse response) {
+    response.content_type = "text/event-stream";
+    if (request_->method == "HEAD") return write(std::move(response));
     phase_ = Phase::kStreaming;
     // The stream's end is the connection's.
     keep_alive_ = false;
-    response.content_type = "text/event-stream";
     events_ = std::move(response.events);
     send(head_of(response, std::nullopt));
     watch();

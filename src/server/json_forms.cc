@@ -10,10 +10,6 @@ namespace {
 
 Json parent_of(const ActorInfo& actor) { return actor.parent ? Json(to_string(*actor.parent)) : Json(nullptr); }
 
-bool has_ended(const ActorInfo& actor) {
-  return actor.status == ActorStatus::kStopped || actor.status == ActorStatus::kFailed;
-}
-
 Json fields_of(const ConfigFields& fields) {
   Json json = Json::object();
   for (const auto& [name, value] : fields) std::visit([&](const auto& content) { json[name] = content; }, value);
@@ -63,7 +59,7 @@ Json summary_of(const ActorInfo& actor) {
 Json details_of(const ActorInfo& actor) {
   Json json = summary_of(actor);
   json.update(metrics_of(actor));
-  if (has_ended(actor)) {
+  if (api::has_ended(actor.status)) {
     json["end"] = {
         {"reason", to_string(actor.end_reason)}, {"message", actor.end_message}, {"result", bytes_of(actor.result)}};
   } else {

@@ -61,6 +61,38 @@ class Commands(unittest.TestCase):
         self.run_it(code=1)
         self.assertIn("A subcommand is required", self.said)
 
+    def test_a_paused_actor_takes_messages_and_runs_them_later(self):
+        actor = self.run_it("start", self.manifest("halting")).strip()
+        self.assertEqual(self.run_it("pause", "halting"), f"{actor} paused\n")
+        self.assertIn(f"{actor}  paused  halting\n", self.run_it("list"))
+        self.run_it("pause", "halting", code=1)
+        self.run_it("send", "halting", "waits")
+        self.run_it("request", "halting", "state", "-t", "0.2", code=1)
+        self.assertEqual(self.run_it("unpause", "halting"), f"{actor} running\n")
+        self.assertEqual(self.run_it("request", "halting", "state"), "waits\n")
+        self.run_it("unpause", "halting", code=1)
+        self.run_it("stop", "halting")
+
+    def test_a_restarted_actor_has_its_id_and_its_first_state(self):
+        actor = self.run_it("start", self.manifest("anew")).strip()
+        self.run_it("send", "anew", "forgotten")
+        self.assertEqual(self.run_it("restart", "anew"), f"{actor} running\n")
+        self.assertNotIn("forgotten", self.run_it("state", "anew"))
+        self.run_it("stop", "anew")
+        self.assertEqual(self.run_it("restart", actor), f"{actor} running\n")
+        self.assertEqual(self.run_it("request", "anew", "hello"), "hello\n")
+
+    def test_children_are_listed_with_their_parent(self):
+        actor = self.run_it("start", self.manifest("parent")).strip()
+        self.assertEqual(self.run_it("list", "-c", "parent"), "no actors run\n")
+        body = {"manifest": self.server.manifest("child", "guests/echo"), "base_directory": "/", "parent": actor}
+        with self.server.unix() as http:
+            child = http.json("POST", "/v1/actors", body)[2]["id"]
+        self.assertEqual(self.run_it("list", "-c", "parent"), f"{child}  running  child\n")
+        self.run_it("list", "-c", "nobody", code=1)
+        self.run_it("stop", "parent")
+        self.assertNotIn(child, self.run_it("list"))
+
     def test_what_is_json_is_json(self):
         actor = json.loads(self.run_it("--json", "start", self.manifest("machine")))["id"]
         self.assertEqual(json.loads(self.run_it("--json", "request", "machine", "hi"))["text"], "hi")

@@ -192,6 +192,10 @@ class Access(WithServer):
         cases = [("GET", "/v1/status", None, "read"), ("GET", "/metrics", None, "read"),
                  ("POST", "/v1/actors/echo/send", {"text": "x"}, "operate"),
                  ("POST", "/v1/actors/nobody/stop", None, "operate"),
+                 ("POST", "/v1/actors/nobody/restart", None, "operate"),
+                 ("POST", "/v1/actors/nobody/pause", None, "operate"),
+                 ("POST", "/v1/actors/nobody/unpause", None, "operate"),
+                 ("GET", "/v1/actors/nobody/children", None, "read"),
                  ("POST", "/v1/actors", {"manifest": "x"}, "admin")]
         order = ["read", "operate", "admin"]
         for method, target, body, needed in cases:
