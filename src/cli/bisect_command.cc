@@ -74,9 +74,7 @@ void add_bisect_command(CLI::App& app, Context& context) {
                    "The condition on an event and the state after it, e.g. 'state.count > 3' (docs/replay.md)")
       ->required()
       ->type_name("CONDITION");
-  command->add_option("--until", options->until, "The last event to look at (default: all)")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("SEQ");
+  add_sequence_option(*command, "--until", options->until, "The last event to look at (default: all)");
   command->footer(
       "Exit codes: 0 found; 1 it holds nowhere; 2 it cannot be told, or the condition is not understood; 130 "
       "interrupted.");

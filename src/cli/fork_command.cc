@@ -81,7 +81,7 @@ void add_fork_command(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("fork", "Run a new actor that goes on from the state after an event of another's chain");
   add_source_options(*command, options->source);
-  command->add_option("--at", options->at, "The event")->required()->check(CLI::NonNegativeNumber)->type_name("SEQ");
+  add_sequence_option(*command, "--at", options->at, "The event")->required();
   command->add_option("--with", options->run.manifests, "Manifests of other actors to start before; may be repeated")
       ->type_name("MANIFEST")
       ->allow_extra_args(false);

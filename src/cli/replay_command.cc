@@ -216,9 +216,7 @@ void add_replay_command(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("replay", "Re-run an actor from its chain and show the first event that differs");
   add_source_options(*command, *options);
-  command->add_option("--until", options->until, "The last event to go through (default: all)")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("SEQ");
+  add_sequence_option(*command, "--until", options->until, "The last event to go through (default: all)");
   command->add_flag("--ignore-state", options->ignore_state,
                     "Do not compare states: for a component that keeps its state in another form");
   command->footer(

@@ -157,6 +157,10 @@ class Run {
     if (auto started = start_runtime(); !started) return started;
     const Interrupts interrupts;
     resume();
+    if (options_.manifests.empty() && !options_.forked && actors_.empty() && !failed_) {
+      return fail(ErrorCode::kNotFound,
+                  options_.data + " holds no actor that goes on: those do whose manifest says resume = true");
+    }
     for (const std::string& manifest : options_.manifests) {
       if (auto spawned = spawn(manifest); !spawned) return spawned;
       if (interrupts.seen()) break;
@@ -256,8 +260,14 @@ class Run {
     }
   }
 
+  /// The forked actor goes by its name here, though another may have it: the one that it was forked from.
+  Result<ActorId> find(const std::string& name) {
+    if (forked_ && name == options_.forked->manifest.name) return *forked_;
+    return router_.find(name);
+  }
+
   Result<void> send(const Message& message) {
-    const auto target = router_.find(message.target);
+    const auto target = find(message.target);
     if (!target) return fail(Error(target.error()).with_context("--send " + message.target));
     auto sent = router_.send(*target, as_bytes(message.text));
     if (!sent) return fail(std::move(sent.error()).with_context("--send " + message.target));
@@ -265,7 +275,7 @@ class Run {
   }
 
   void request(const Message& message) {
-    const auto target = router_.find(message.target);
+    const auto target = find(message.target);
     if (!target) {
       failed_ = true;
       narrator_.answer(message, fail(target.error()));

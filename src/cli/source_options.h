@@ -22,6 +22,16 @@ struct SourceOptions {
 
 void add_source_options(CLI::App& command, SourceOptions& options);
 
+/// Adds an option that names an event: `value` is an unsigned number, or an optional one.
+template <class Value>
+CLI::Option* add_sequence_option(CLI::App& command, const std::string& name, Value& value,
+                                 const std::string& description) {
+  return command.add_option(name, value, description)->type_name("SEQ")->check([](const std::string& text) {
+    const bool is_number = text.find_first_not_of("0123456789") == std::string::npos;
+    return is_number ? std::string() : "\"" + text + "\" is not the number of an event";
+  });
+}
+
 /// What a re-run is given besides the chain: the components and the manifest that were named, compiled code.
 Result<ReplayOptions> replay_options(const SourceOptions& options);
 

@@ -101,9 +101,7 @@ void add_state_command(CLI::App& app, Context& context) {
       app.add_subcommand("state", "Show an actor's state: after an event of its chain, or now, from the server");
   add_source_options(*command, *options);
   add_address(*command, options->remote);
-  command->add_option("--at", options->at, "The event (default: the last)")
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("SEQ");
+  add_sequence_option(*command, "--at", options->at, "The event (default: the last)");
   command->add_option("-f,--format", options->format, "How to show it (default: pretty)")
       ->check(CLI::IsMember({"raw", "json", "pretty", "hex"}));
   command->add_option("-o,--output", options->output, "Write its bytes to a new file instead")->type_name("FILE");

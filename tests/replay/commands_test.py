@@ -144,6 +144,25 @@ class Commands(unittest.TestCase):
                                 "--request", "counter=total", "--for", "0")
         self.assertIn("the SUM is 4", other.stdout)
         self.assertIn("0 to 13", self.on_counter(1, "fork", "--at", "14").stderr)
+        self.assertIn('"-1" is not the number of an event', self.on_counter(1, "fork", "--at", "-1").stderr)
+
+    def test_a_fork_in_a_data_directory_goes_on_with_the_next_run(self):
+        text = pathlib.Path(self.saving_manifest()).read_text().replace("save_chain", "resume")
+        manifest = self.folder / "resuming.toml"
+        manifest.write_text(text)
+        data, other = str(self.folder / "resuming"), str(self.folder / "forked")
+        self.expect(0, "run", "--data", data, str(manifest), "--send", "counter=3", "--send", "counter=4", "--for", "0")
+        fork = ["--at", "5", "--request", "counter=total", "--for", "0", "--data"]
+        # Beside the one that it was forked from, which is resumed and has the name.
+        beside = self.expect(0, "fork", data, *fork, data)
+        self.assertIn("counter answered: 3", beside.stdout)
+        self.assertIn("2 of 2 actors", self.expect(0, "replay", data).stdout)
+        actor = json.loads(self.expect(0, "--json", "replay", data).stdout.splitlines()[0])["actor"]
+        self.expect(0, "fork", data, "--actor", actor, *fork, other)
+        on = self.expect(0, "run", "--data", other, "--send", "counter=10", "--request", "counter=total", "--for", "0")
+        self.assertIn("counter answered: 13", on.stdout)
+        self.expect(0, "replay", other)
+        self.assertIn("resume = true", self.expect(1, "run", "--data", self.data, "--for", "0").stderr)
 
 
 if __name__ == "__main__":
