@@ -72,6 +72,8 @@ struct RemoteEventQuery {
   std::optional<std::uint32_t> limit;
   bool newest_first = false;
   std::string type_prefix;
+  /// "call", "failed"…; empty: all.
+  std::string kind;
   std::string search;
   std::optional<std::uint64_t> from_time_ms;
   std::optional<std::uint64_t> to_time_ms;

@@ -3,12 +3,21 @@
 #include <algorithm>
 
 namespace theater::api {
+namespace {
+
+bool begins_with(std::string_view type, std::string_view prefix) {
+  if (type.starts_with(prefix)) return true;
+  const std::size_t package_end = type.find('/');
+  return package_end != std::string_view::npos && type.substr(package_end + 1).starts_with(prefix);
+}
+
+}  // namespace
 
 bool EventFilter::matches(const Event& event) const {
   if (kind && event.kind != *kind) return false;
   if (from_time_ns && event.time_ns < *from_time_ns) return false;
   if (to_time_ns && event.time_ns > *to_time_ns) return false;
-  if (!type_prefix.empty() && !event_type(event).starts_with(type_prefix)) return false;
+  if (!type_prefix.empty() && !begins_with(event_type(event), type_prefix)) return false;
   if (search.empty()) return true;
   // Cheapest first: the data may be large and is copied.
   return event_type(event).find(search) != std::string::npos || describe(event).find(search) != std::string::npos ||

@@ -11,7 +11,7 @@ namespace theater::api {
 
 /// Which of an actor's events are wanted. What is not set does not narrow.
 struct EventFilter {
-  /// Begin of event_type(): "actor.", "theater:simple/runtime.log".
+  /// Begin of event_type(), which may leave out the package: "actor.", "theater:simple/runtime.log", "runtime.log".
   std::string type_prefix;
   std::optional<EventKind> kind;
   /// Occurs in the event's type, description or data, byte for byte.

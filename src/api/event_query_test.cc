@@ -64,6 +64,21 @@ TEST(EventQuery, AFilterNarrowsAndPagesCountWhatIsLeft) {
   EXPECT_EQ(page.next_from, 5u);
 }
 
+TEST(EventQuery, ATypeMayLeaveOutItsPackage) {
+  Event event;
+  event.kind = EventKind::kHostCall;
+  event.function = "theater:simple/runtime.log";
+  EventFilter filter;
+  for (const char* prefix : {"theater:simple/runtime.log", "theater:", "runtime.log", "runtime."}) {
+    filter.type_prefix = prefix;
+    EXPECT_TRUE(filter.matches(event)) << prefix;
+  }
+  for (const char* prefix : {"log", "simple/runtime.log", "runtime.logs", "/runtime"}) {
+    filter.type_prefix = prefix;
+    EXPECT_FALSE(filter.matches(event)) << prefix;
+  }
+}
+
 TEST(EventQuery, TimesAreIncluded) {
   EventQuery query;
   query.filter.from_time_ns = 3'000'000'000;

@@ -46,7 +46,7 @@ void take(const chain::EventView& event, std::uint64_t link_begin, Standing& sta
   }
 }
 
-Result<Standing> look_before(const ChainSource& source, std::uint64_t sequence) {
+Result<Standing> look_before(const ChainSource& source, std::uint64_t sequence, const ReadProgress& progress) {
   Standing standing{.begin = source.first_sequence()};
   auto links = source.links(0);
   if (!links) return fail(std::move(links.error()));
@@ -56,6 +56,7 @@ Result<Standing> look_before(const ChainSource& source, std::uint64_t sequence) 
     if (!link || !*link) return standing;
     chain::LinkDecoder decoder((*link)->bytes);
     if (!decoder.ok() || decoder.header().first_sequence > sequence) return standing;
+    if (progress) progress(decoder.header().first_sequence + decoder.header().event_count);
     chain::EventView event;
     while (decoder.next(event) && event.sequence <= sequence) {
       take(event, decoder.header().first_sequence, standing, event.sequence == sequence);
@@ -66,11 +67,11 @@ Result<Standing> look_before(const ChainSource& source, std::uint64_t sequence) 
 }  // namespace
 
 Result<std::unique_ptr<EventStream>> EventStream::open(const ChainSource& source, std::uint64_t from_sequence,
-                                                       Values values) {
+                                                       Values values, const ReadProgress& progress) {
   std::unique_ptr<EventStream> stream(new EventStream(source, from_sequence));
   std::uint64_t begin = 0;
   if (from_sequence > source.first_sequence()) {
-    auto standing = look_before(source, from_sequence);
+    auto standing = look_before(source, from_sequence, progress);
     if (!standing) return fail(std::move(standing.error()));
     begin = standing->begin;
     if (standing->functions) stream->reader_ = ChainReader(std::move(*standing->functions));
@@ -102,15 +103,15 @@ Result<std::vector<Event>> EventStream::next() {
   }
 }
 
-Result<EventInTurn> find_event(const ChainSource& source, std::uint64_t sequence) {
+Result<EventInTurn> find_event(const ChainSource& source, std::uint64_t sequence, const ReadProgress& progress) {
   if (sequence < source.first_sequence() || sequence >= source.next_sequence()) {
     return fail(ErrorCode::kNotFound, source.name() + " has no event " + std::to_string(sequence) +
                                           ", only those from " + std::to_string(source.first_sequence()) + " to " +
                                           std::to_string(source.next_sequence() - 1));
   }
-  auto standing = look_before(source, sequence);
+  auto standing = look_before(source, sequence, progress);
   if (!standing) return fail(std::move(standing.error()));
-  auto stream = EventStream::open(source, standing->call.value_or(sequence), EventStream::Values::kFilled);
+  auto stream = EventStream::open(source, standing->call.value_or(sequence), EventStream::Values::kFilled, progress);
   if (!stream) return fail(std::move(stream.error()));
   EventInTurn found{
       .event = {}, .component = standing->component, .manifest = standing->manifest, .call = std::nullopt};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "theater/event.h"
 
 namespace theater {
+
+/// Told now and then up to which event a chain was read.
+using ReadProgress = std::function<void(std::uint64_t next_sequence)>;
 
 /// The events of a recorded chain in order, decoded, with the functions they belong to. Each link is verified before
 /// its events are given out, so that what is shown is what was recorded, as far as the chain alone can tell. One thread
@@ -24,7 +28,7 @@ class EventStream {
   /// From this event on (from the first that is kept, where that comes later). The source must outlive it. Reads the
   /// links before once, for the functions and the call that `from_sequence` stands in.
   static Result<std::unique_ptr<EventStream>> open(const ChainSource& source, std::uint64_t from_sequence = 0,
-                                                   Values values = Values::kInline);
+                                                   Values values = Values::kInline, const ReadProgress& progress = {});
 
   /// The events of the next link, without those before `from_sequence`; none at the chain's end. kCorrupt names the
   /// event from which on the chain is broken; nothing can be read after an error.
@@ -52,6 +56,6 @@ struct EventInTurn {
 };
 
 /// kNotFound when the chain has no such event (any more).
-Result<EventInTurn> find_event(const ChainSource& source, std::uint64_t sequence);
+Result<EventInTurn> find_event(const ChainSource& source, std::uint64_t sequence, const ReadProgress& progress = {});
 
 }  // namespace theater

@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/permissions_json.h"
 #include "cli/progress.h"
+#include "cli/remote.h"
 #include "replay/source.h"
 #include "store/head_proofs.h"
 
@@ -191,7 +192,7 @@ void add_bundle_command(CLI::App& app, Context& context) {
   command->callback([options, &context] {
     const auto outcome = run(*options);
     if (outcome) return show(*options, *outcome, context);
-    context.output.error_line(context.output.bad("theater bundle: ") + outcome.error().to_string());
+    tell_error(context, "bundle", outcome.error());
     context.exit_code = kExitFailed;
   });
 }

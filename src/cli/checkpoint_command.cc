@@ -1,7 +1,8 @@
-
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/json.h"
+#include "cli/remote.h"
+#include "replay/source.h"
 #include "store/head_proofs.h"
 
 namespace theater::cli {
@@ -16,12 +17,21 @@ struct CheckpointOptions {
   std::string output;
 };
 
+/// By its id, which may be that of a chain that is gone, or by its name.
+Result<ActorId> chosen_actor(const CheckpointOptions& options) {
+  if (const auto id = parse_id<ActorId>(options.actor)) return *id;
+  const auto chains = replay::Chains::open(options.directory, options.actor);
+  if (!chains) return fail(chains.error());
+  if (chains->size() > 1) return fail(chains->several());
+  return chains->actor(0).id;
+}
+
 /// The text asked for: the last checkpoint, a proof of an actor's head, or a proof of growth.
 Result<std::string> make_text(const CheckpointOptions& options, const store::SignedLog& log, ordered_json& json) {
   json = {{"log", log.last().origin}, {"size", log.last().size}, {"root", to_hex(log.last().root)}};
   if (!options.actor.empty()) {
-    const auto actor = parse_id<ActorId>(options.actor);
-    if (!actor) return fail(ErrorCode::kInvalidArgument, "--actor takes an actor's id; `theater verify` lists them");
+    const auto actor = chosen_actor(options);
+    if (!actor) return fail(actor.error());
     const auto proof = log.prove_head(*actor);
     if (!proof) return fail(proof.error());
     json["actor"] = to_string(proof->entry.actor);
@@ -42,6 +52,10 @@ Result<std::string> make_text(const CheckpointOptions& options, const store::Sig
 }
 
 Result<void> run(const CheckpointOptions& options, Context& context) {
+  if (!store::DataDirectory::is_one(options.directory)) {
+    return fail(ErrorCode::kInvalidArgument,
+                options.directory + " is no data directory, and nothing else has a log that is signed");
+  }
   const auto log = store::SignedLog::read(store::posix_file_system(), options.directory);
   if (!log) return fail(log.error());
   ordered_json json;
@@ -71,8 +85,10 @@ void add_checkpoint_command(CLI::App& app, Context& context) {
   command->add_option("directory", options->directory, "The data directory; it may be in use")
       ->required()
       ->type_name("DIR");
-  auto* actor = command->add_option("--actor", options->actor, "Prove that this actor's chain is in the signed log")
-                    ->type_name("ID");
+  auto* actor =
+      command
+          ->add_option("--actor", options->actor, "Prove that this actor's chain is in the signed log; by id or name")
+          ->type_name("ACTOR");
   command->add_option("--since", options->since, "Prove that the log only grew since this older checkpoint")
       ->type_name("FILE")
       ->excludes(actor);
@@ -83,7 +99,7 @@ void add_checkpoint_command(CLI::App& app, Context& context) {
       "Exit codes: 0 shown; 1 there is none, or the log is damaged.");
   command->callback([options, &context] {
     if (const auto done = run(*options, context); !done) {
-      context.output.error_line(context.output.bad("theater checkpoint: ") + done.error().to_string());
+      tell_error(context, "checkpoint", done.error());
       context.exit_code = kExitFailed;
     }
   });

@@ -31,12 +31,17 @@ void add_state_command(CLI::App& app, Context& context);
 void add_bisect_command(CLI::App& app, Context& context);
 void add_checkpoint_command(CLI::App& app, Context& context);
 void add_bundle_command(CLI::App& app, Context& context);
+void add_events_command(CLI::App& app, Context& context);
+void add_show_command(CLI::App& app, Context& context);
+void add_diff_command(CLI::App& app, Context& context);
+void add_causes_command(CLI::App& app, Context& context);
+void add_redact_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
 void add_server_command(CLI::App& app, Context& context);
 // Commands for a running server: start, stop, terminate, restart, pause, unpause, list, inspect; message, send,
-// request, channel; events, subscribe.
+// request, channel; subscribe.
 void add_actor_commands(CLI::App& app, Context& context);
 void add_message_commands(CLI::App& app, Context& context);
-void add_event_commands(CLI::App& app, Context& context);
+void add_subscribe_command(CLI::App& app, Context& context);
 
 }  // namespace theater::cli

@@ -11,6 +11,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr std::size_t kShortIdDigits = 8;
+
 /// As RFC 4180 quotes.
 std::string csv(const std::string& text) {
   if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
@@ -54,7 +56,7 @@ std::vector<std::string> split_fields(const std::string& text) {
 
 void EventLines::begin() const {
   if (!context_.json && options_.format == EventFormat::kCsv) {
-    context_.output.line("sequence,time_ms,kind,type,description");
+    context_.output.line("actor,sequence,time_ms,kind,type,description");
   }
 }
 
@@ -63,14 +65,16 @@ void EventLines::show(const RemoteEvent& event) const {
   if (!options_.fields.empty()) return context_.output.line(some_fields(event, options_.fields));
   const std::string sequence = std::to_string(event.sequence);
   if (options_.format == EventFormat::kCsv) {
-    return context_.output.line(sequence + "," + std::to_string(event.time_ms) + "," + event.kind + "," +
-                                csv(event.type) + "," + csv(event.description));
+    return context_.output.line(to_string(event.actor) + "," + sequence + "," + std::to_string(event.time_ms) + "," +
+                                event.kind + "," + csv(event.type) + "," + csv(event.description));
   }
   const std::string time = clock_time(event.time_ms * kNsPerMs);
+  const std::string who =
+      options_.with_actor ? context_.output.hashed(to_string(event.actor).substr(0, kShortIdDigits)) + "  " : "";
   if (options_.format == EventFormat::kCompact) {
-    return context_.output.line(context_.output.dim(time) + " " + sequence + " " + event.description);
+    return context_.output.line(who + context_.output.dim(time) + " " + sequence + " " + event.description);
   }
-  context_.output.line(context_.output.bold(sequence) + "  " + context_.output.dim(time) + "  " +
+  context_.output.line(who + context_.output.bold(sequence) + "  " + context_.output.dim(time) + "  " +
                        context_.output.hashed(event.kind) + "  " + event.type);
   if (options_.detailed) {
     context_.output.line(ordered_json::parse(event.json).dump(2));
@@ -86,11 +90,22 @@ std::optional<std::uint64_t> parse_time_ms(const std::string& text) {
     return number;
   }
   std::tm parts{};
-  const char* rest = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (rest == nullptr || std::string_view(rest) != "Z") return std::nullopt;
+  const char* rest = strptime(text.c_str(), "%Y-%m-%d", &parts);
+  std::uint64_t fraction_ms = 0;
+  if (rest != nullptr && *rest == 'T') {
+    rest = strptime(rest + 1, "%H:%M:%S", &parts);
+    if (rest != nullptr && *rest == '.') {
+      std::uint64_t place_ms = 100;
+      for (++rest; *rest >= '0' && *rest <= '9'; ++rest, place_ms /= 10) {
+        fraction_ms += place_ms * static_cast<std::uint64_t>(*rest - '0');
+      }
+    }
+    if (rest == nullptr || *rest++ != 'Z') return std::nullopt;
+  }
+  if (rest == nullptr || *rest != '\0') return std::nullopt;
   const std::time_t seconds = timegm(&parts);
   if (seconds < 0) return std::nullopt;
-  return static_cast<std::uint64_t>(seconds) * 1000;
+  return static_cast<std::uint64_t>(seconds) * 1000 + fraction_ms;
 }
 
 }  // namespace theater::cli

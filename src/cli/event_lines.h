@@ -24,6 +24,8 @@ class EventLines {
     bool detailed = false;
     /// Only these, as name=value.
     std::vector<std::string> fields;
+    /// Whose each event is, where there are events of several.
+    bool with_actor = false;
   };
   EventLines(Context& context, Options options) : context_(context), options_(std::move(options)) {}
 
@@ -36,7 +38,8 @@ class EventLines {
   const Options options_;
 };
 
-/// Milliseconds since the Unix epoch of "1735689600000" or "2025-01-01T00:00:00Z"; none for anything else.
+/// Milliseconds since the Unix epoch of "1735689600000", "2025-01-01" or "2025-01-01T00:00:00.5Z"; none for anything
+/// else.
 std::optional<std::uint64_t> parse_time_ms(const std::string& text);
 
 }  // namespace theater::cli

@@ -58,11 +58,16 @@ int main(int argc, char** argv) {
   add_bisect_command(app, context);
   add_checkpoint_command(app, context);
   add_bundle_command(app, context);
+  add_events_command(app, context);
+  add_show_command(app, context);
+  add_diff_command(app, context);
+  add_causes_command(app, context);
+  add_redact_command(app, context);
   head_commands(app, "Chains: files, bundles and data directories");
   add_server_command(app, context);
   add_actor_commands(app, context);
   add_message_commands(app, context);
-  add_event_commands(app, context);
+  add_subscribe_command(app, context);
   head_commands(app, "The server and its actors");
   try {
     app.parse(argc, argv);

@@ -1,6 +1,7 @@
 #include "cli/remote.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -47,6 +48,16 @@ Result<Client> find_server(const RemoteOptions& options) {
     if (address->token.empty()) address->token = saved_token();
   }
   return Client(std::move(*address));
+}
+
+bool names_an_actor(const std::string& source, const RemoteOptions& options) {
+  std::error_code ignored;
+  return !options.address.empty() || !std::filesystem::exists(source, ignored);
+}
+
+Error neither_here_nor_there(const std::string& source, const RemoteOptions& options, Error error) {
+  if (!options.address.empty()) return error;
+  return std::move(error).with_context("there is no file or folder " + source + ", and no actor of that name");
 }
 
 void tell_error(Context& context, const std::string& name, const Error& error) {

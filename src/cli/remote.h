@@ -24,6 +24,11 @@ void add_actor(CLI::App& command, RemoteOptions& options);
 /// this user's file of tokens.
 Result<Client> find_server(const RemoteOptions& options);
 
+/// Whether a source of chains is an actor of a server: one was named, or nothing lies at that path.
+bool names_an_actor(const std::string& source, const RemoteOptions& options);
+/// For what was taken for an actor though it may have been meant as a path.
+Error neither_here_nor_there(const std::string& source, const RemoteOptions& options, Error error);
+
 /// On standard error, or as an object with --json.
 void tell_error(Context& context, const std::string& name, const Error& error);
 /// Runs a command's body and tells its error.

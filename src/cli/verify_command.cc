@@ -7,6 +7,7 @@
 #include "cli/files.h"
 #include "cli/json.h"
 #include "cli/progress.h"
+#include "cli/remote.h"
 #include "store/verify_directory.h"
 
 namespace theater::cli {
@@ -17,6 +18,7 @@ using nlohmann::ordered_json;
 constexpr std::uint64_t kProofBytesMax = limits::kNoteBytes + (64u << 10);
 constexpr std::string_view kHeadProofBegin = "c2sp.org/tlog-proof@";
 constexpr std::string_view kGrowthProofBegin = "old ";
+constexpr std::string_view kCheckpointBegin = "theater/";
 /// Chains of a data directory that text output lists without --verbose.
 constexpr std::size_t kChainsListed = 20;
 
@@ -68,7 +70,7 @@ class Verification {
 
   int run() {
     if (auto read = read_known(); !read) {
-      context_.output.error_line(context_.output.bad("theater verify: ") + read.error().to_string());
+      tell_error(context_, "verify", read.error());
       return kExitFailed;
     }
     if (options_.files.empty()) show_proof(options_.proof, *known_.proof);
@@ -147,6 +149,11 @@ class Verification {
     const std::string begin = what_begins(path, kHeadProofBegin.size());
     if (begin.starts_with(kHeadProofBegin)) return verify_head_proof(path);
     if (begin.starts_with(kGrowthProofBegin)) return verify_growth(path);
+    if (begin.starts_with(kCheckpointBegin)) {
+      return fail(
+          ErrorCode::kInvalidArgument,
+          path + " is a checkpoint: verify a data directory or a bundle against it, --checkpoint " + path + " SOURCE");
+    }
     return verify_chain(path);
   }
 

@@ -128,6 +128,7 @@ std::string query_text(const RemoteEventQuery& query, bool page) {
   if (page && query.limit) add("limit", std::to_string(*query.limit));
   if (page && query.newest_first) add("order", "newest-first");
   if (!query.type_prefix.empty()) add("type", query.type_prefix);
+  if (!query.kind.empty()) add("kind", query.kind);
   if (!query.search.empty()) add("search", query.search);
   if (query.from_time_ms) add("from_time_ms", std::to_string(*query.from_time_ms));
   if (query.to_time_ms) add("to_time_ms", std::to_string(*query.to_time_ms));
