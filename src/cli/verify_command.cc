@@ -309,6 +309,13 @@ class Verification {
     for (const auto& [id, chain] : report.chains) {
       ordered_json one = to_json(chain.report);
       one["name"] = chain.name;
+      if (chain.removed) {
+        one["removed"] = {{"next_sequence", chain.removed->next_sequence},
+                          {"links", chain.removed->links},
+                          {"bytes", chain.removed->bytes},
+                          {"head", to_hex(chain.removed->head)},
+                          {"removed_ns", chain.removed->removed_ns}};
+      }
       json["chains"].push_back(std::move(one));
     }
     if (report.log) {
@@ -338,6 +345,11 @@ class Verification {
       } else if (context_.verbose || report.chains.size() <= kChainsListed) {
         output.line(output.good("OK") + "  " + who + ", " + grouped(chain.report.events) + " events in " +
                     grouped(chain.report.links) + " links, head " + to_hex(chain.report.head_hash));
+        if (chain.removed) {
+          output.line("    begins with event " + std::to_string(chain.removed->next_sequence) + ": retention removed " +
+                      grouped(chain.removed->links) + " links before it, the last with hash " +
+                      to_hex(chain.removed->head));
+        }
       }
     }
     for (const store::Damage& damage : report.damages) {

@@ -52,14 +52,24 @@ Result<std::optional<Bytes>> content_of(const ChainSource& chain, const KnownSta
               chain.name() + ": the content of its last state, " + to_hex(state.digest) + ", is not kept");
 }
 
+void note_state(const chain::EventView& event, KnownState& last) {
+  const chain::StateRef* state = nullptr;
+  if (const auto* started = std::get_if<chain::StartedView>(&event.body)) state = &started->state;
+  if (const auto* returned = std::get_if<chain::ReturnedView>(&event.body)) state = &returned->state;
+  if (state != nullptr && state->form != EventState::Form::kUnchanged) last = copy(*state);
+}
+
+void note_state(ByteView link, KnownState& last) {
+  chain::LinkDecoder decoder(link);
+  chain::EventView event;
+  while (decoder.next(event)) note_state(event, last);
+}
+
 /// The last state that an event from this sequence on tells.
 Result<KnownState> last_state(const ChainSource& chain, std::uint64_t from_sequence) {
   KnownState last;
   auto visited = visit_events(chain, from_sequence, [&](const chain::EventView& event) {
-    const chain::StateRef* state = nullptr;
-    if (const auto* started = std::get_if<chain::StartedView>(&event.body)) state = &started->state;
-    if (const auto* returned = std::get_if<chain::ReturnedView>(&event.body)) state = &returned->state;
-    if (state != nullptr && state->form != EventState::Form::kUnchanged) last = copy(*state);
+    note_state(event, last);
     return true;
   });
   if (!visited) return fail(std::move(visited.error()));
@@ -68,7 +78,7 @@ Result<KnownState> last_state(const ChainSource& chain, std::uint64_t from_seque
 
 }  // namespace
 
-Result<Resumption> find_resumption(const ChainSource& chain) {
+Result<Resumption> find_resumption(const ChainSource& chain, const std::vector<Bytes>& remnants) {
   KnownState state;
   // Near its end most likely: each look goes ten times as far back as the one before.
   for (std::uint64_t events = 1000;; events *= 10) {
@@ -78,6 +88,9 @@ Result<Resumption> find_resumption(const ChainSource& chain) {
     if (!found) return fail(std::move(found.error()));
     state = std::move(*found);
     if (state.form != EventState::Form::kUnchanged || from <= chain.first_sequence()) break;
+  }
+  if (state.form == EventState::Form::kUnchanged) {
+    for (const Bytes& link : remnants) note_state(link, state);
   }
   Resumption resumption;
   auto content = content_of(chain, state);

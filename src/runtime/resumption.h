@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "chain/chain_source.h"
 #include "theater/bytes.h"
@@ -17,8 +18,9 @@ struct Resumption {
   bool is_initialized = false;
 };
 
-/// Reads it from the chain. kNotFound when the content of the last state is not kept.
-Result<Resumption> find_resumption(const ChainSource& chain);
+/// Reads it from the chain. `remnants`: links of its removed beginning (store::RemovedEvents), which may tell the
+/// state. kNotFound when the content of the last state is not kept.
+Result<Resumption> find_resumption(const ChainSource& chain, const std::vector<Bytes>& remnants);
 
 /// The state that the actor was spawned with, which fills its manifest's template; none when there was none, or it is
 /// not kept any more.

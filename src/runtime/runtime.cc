@@ -282,8 +282,8 @@ Result<std::shared_ptr<void>> Runtime::subscribe(const ActorId& actor, std::uint
     if (!source) return fail(source.error());
     if (*source == nullptr && is_here) break;
     if (*source == nullptr) return fail(memory.error());
-    const auto told =
-        runtime::tell_history(**source, is_here ? std::optional(memory->spec->functions) : std::nullopt, next, heard);
+    const auto told = runtime::tell_history(
+        **source, core_->remnants(actor), is_here ? std::optional(memory->spec->functions) : std::nullopt, next, heard);
     if (!told) return fail(told.error());
     next = *told;
     // Nobody here writes to it.

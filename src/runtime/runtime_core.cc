@@ -14,14 +14,21 @@
 #include "store/history.h"
 
 namespace theater::runtime {
-EpochTicker::EpochTicker(const engine::Engine& engine)
-    : thread_([this, &engine] {
+namespace {
+
+/// How often it is looked whether a segment was closed, and how often chains are looked at in any case: they grow old.
+constexpr std::chrono::minutes kRetentionPace{1};
+constexpr std::uint64_t kRetentionIntervalNs = 3600 * kNsPerSecond;
+
+}  // namespace
+
+Ticker::Ticker(std::chrono::milliseconds pace, std::function<void()> task)
+    : thread_([this, pace, task = std::move(task)] {
         std::unique_lock lock(mutex_);
-        while (!wakeup_.wait_for(lock, std::chrono::milliseconds(limits::kEpochMs), [&] { return stopping_; }))
-          engine.tick();
+        while (!wakeup_.wait_for(lock, pace, [&] { return stopping_; })) task();
       }) {}
 
-EpochTicker::~EpochTicker() {
+Ticker::~Ticker() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -67,7 +74,11 @@ Result<void> RuntimeCore::start() {
                                                              checkpoints_.get(), gates_, waits_));
     router_.core().attach(shard_runtimes_.back()->services());
   }
-  ticker_ = std::make_unique<EpochTicker>(*engine_);
+  epochs_ = std::make_unique<Ticker>(std::chrono::milliseconds(limits::kEpochMs), [this] { engine_->tick(); });
+  if (directory_) {
+    retain();
+    retention_ = std::make_unique<Ticker>(kRetentionPace, [this] { retain_if_due(); });
+  }
   workshop_ = std::make_unique<Workshop>();
   shards_->start();
   return {};
@@ -114,6 +125,47 @@ Result<void> RuntimeCore::open_checkpoints() {
   return {};
 }
 
+store::RetentionRule RuntimeCore::retention_rule(const store::StoredActor& stored) const {
+  store::RetentionRule rule;
+  // Of an actor whose manifest cannot be read everything is kept.
+  if (const auto manifest = stored_manifest(stored)) {
+    rule.hours = manifest->chain.retain_hours;
+    rule.bytes = manifest->chain.retain_bytes;
+    rule.needs_state = manifest->resume;
+  }
+  return rule;
+}
+
+std::vector<Bytes> RuntimeCore::remnants(const ActorId& id) const {
+  return directory_ ? directory_->removed(id).remnants : std::vector<Bytes>();
+}
+
+void RuntimeCore::retain() {
+  std::unordered_map<Digest, store::RetentionRule, DigestHash> rules;
+  const auto rule_of = [&](const store::StoredActor& stored) {
+    auto known = rules.find(stored.manifest);
+    if (known == rules.end()) known = rules.emplace(stored.manifest, retention_rule(stored)).first;
+    store::RetentionRule rule = known->second;
+    const std::lock_guard lock(actors_mutex_);
+    const auto here = actors_.find(stored.id);
+    rule.has_ended = here == actors_.end() || here->second.ended.has_value();
+    return rule;
+  };
+  retained_ns_ = clock_.monotonic_ns();
+  segments_when_retained_ = directory_->segments_closed();
+  const auto removed = directory_->retain(rule_of, clock_.wall_ns());
+  if (!removed) return warn("old events could not be removed: " + removed.error().to_string());
+  if (removed->events == 0 && removed->segments == 0) return;
+  log("retention removed " + std::to_string(removed->events) + " events; " + std::to_string(removed->segments) +
+      " files with " + std::to_string(removed->bytes) + " bytes are gone");
+}
+
+void RuntimeCore::retain_if_due() {
+  const bool is_due = directory_->segments_closed() != segments_when_retained_ ||
+                      clock_.monotonic_ns() - retained_ns_ >= kRetentionIntervalNs;
+  if (is_due) retain();
+}
+
 void RuntimeCore::post(std::uint32_t shard, std::function<void(ShardRuntime&)> task) const {
   ShardRuntime& runtime = *shard_runtimes_[shard];
   runtime.shard().post(*new sched::Task([&runtime, task = std::move(task)] { task(runtime); }));
@@ -134,6 +186,7 @@ void RuntimeCore::shut_down() {
     if (shutting_down_) return;
     shutting_down_ = true;
   }
+  retention_.reset();
   end_all();
   // Answers and dead letters that the last ends sent to other shards: each round trip through all shards brings them
   // one hop further, and nothing is sent for what arrives at an actor that has ended but one answer. Those that ended
@@ -153,7 +206,7 @@ void RuntimeCore::shut_down() {
   shards_->stop();
   for (const auto& shard : shard_runtimes_) shard->close_log();
   if (checkpoints_) checkpoints_->stop();
-  ticker_.reset();
+  epochs_.reset();
   router_.core().detach_all();
 }
 
@@ -410,7 +463,7 @@ Result<void> RuntimeCore::resume(const store::StoredActor& stored, const Manifes
   }
   const auto chain = directory_->chain(stored.id);
   if (!chain) return fail(chain.error());
-  auto resumption = find_resumption(**chain);
+  auto resumption = find_resumption(**chain, remnants(stored.id));
   if (!resumption) return fail(std::move(resumption.error()));
   const auto component = directory_->content_files().get(stored.component, limits::kComponentBytes);
   if (!component) return fail(Error(component.error()).with_context("its component"));

@@ -27,13 +27,14 @@
 
 namespace theater::runtime {
 
-/// Calls the engine's clock tick once an epoch, on a thread of its own.
-class EpochTicker {
+/// Calls a task again and again, on a thread of its own.
+class Ticker {
  public:
-  explicit EpochTicker(const engine::Engine& engine);
-  ~EpochTicker();
-  EpochTicker(const EpochTicker&) = delete;
-  EpochTicker& operator=(const EpochTicker&) = delete;
+  Ticker(std::chrono::milliseconds pace, std::function<void()> task);
+  /// Waits for a task that runs.
+  ~Ticker();
+  Ticker(const Ticker&) = delete;
+  Ticker& operator=(const Ticker&) = delete;
 
  private:
   std::mutex mutex_;
@@ -100,6 +101,9 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   /// stays in memory.
   Result<std::unique_ptr<ChainSource>> stored_chain(const ActorId& id) const;
 
+  /// Links of the chain's removed beginning that what is kept needs (store::RemovedEvents).
+  std::vector<Bytes> remnants(const ActorId& id) const;
+
   /// Tells what is kept from this event on, and from then on what comes. The actor's shard waits while it is told.
   Result<std::shared_ptr<void>> subscribe_from(const ActorId& id, std::uint64_t from_sequence,
                                                const Runtime::EventCallback& heard);
@@ -162,6 +166,10 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   Result<std::shared_ptr<const engine::LinkedComponent>> link(ByteView component);
   Result<void> open_directory();
   Result<void> open_checkpoints();
+  /// Removes what no actor's manifest wants kept.
+  void retain();
+  void retain_if_due();
+  store::RetentionRule retention_rule(const store::StoredActor& stored) const;
   /// Makes the actor that `start` describes, under its id.
   void start_actor(const Blueprint& blueprint, actor::ActorCell::Start start, const std::optional<ActorId>& near,
                    bool register_name, ShardRuntime::Started done);
@@ -185,7 +193,11 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   std::unique_ptr<store::CheckpointKeeper> checkpoints_;
   std::unique_ptr<sched::ThreadShardSet> shards_;
   std::vector<std::unique_ptr<ShardRuntime>> shard_runtimes_;
-  std::unique_ptr<EpochTicker> ticker_;
+  std::unique_ptr<Ticker> epochs_;
+  std::unique_ptr<Ticker> retention_;
+  /// When retention looked at the chains last; of its thread.
+  std::uint64_t retained_ns_ = 0;
+  std::uint64_t segments_when_retained_ = 0;
   std::unique_ptr<Workshop> workshop_;
 
   std::mutex components_mutex_;

@@ -28,7 +28,9 @@ Result<SegmentIndex> make_index(std::unique_ptr<File> file) {
     if (std::holds_alternative<SegmentTail>(*step)) break;
     const auto* record = std::get_if<SegmentRecord>(&*step);
     if (record == nullptr) continue;
-    if (record->type == RecordType::kPayload) index.payloads.push_back({record->digest, record->offset});
+    if (record->type == RecordType::kPayload) {
+      index.payloads.push_back({record->digest, record->offset});
+    }
     if (record->type != RecordType::kLink) continue;
     const chain::LinkDecoder decoder(record->content);
     if (!decoder.ok()) continue;
@@ -56,12 +58,19 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem
 
 Result<std::unique_ptr<DataDirectory>> DataDirectory::open(const std::filesystem::path& path, Access access,
                                                            Options options) {
-  std::unique_ptr<DataDirectory> directory(new DataDirectory(path, access, options));
-  if (auto prepared = directory->prepare(); !prepared) return fail(std::move(prepared.error()));
-  if (auto recovered = directory->recover(); !recovered) {
-    return fail(std::move(recovered.error()).with_context("while opening " + path.string()));
+  // While it is looked at its owner may remove segments that were listed.
+  constexpr int kTries = 5;
+  for (int tries = 1;; ++tries) {
+    std::unique_ptr<DataDirectory> directory(new DataDirectory(path, access, options));
+    if (auto prepared = directory->prepare(); !prepared) return fail(std::move(prepared.error()));
+    auto recovered = directory->recover();
+    if (recovered) return directory;
+    const bool is_again = access == Access::kRead && recovered.error().code() == ErrorCode::kNotFound;
+    // What was seen so far cannot be unseen.
+    if (!is_again || tries == kTries || options.observer != nullptr) {
+      return fail(std::move(recovered.error()).with_context("while opening " + path.string()));
+    }
   }
-  return directory;
 }
 
 bool DataDirectory::is_one(const std::filesystem::path& path) {
@@ -155,8 +164,10 @@ Result<void> DataDirectory::recover() {
     if (!size) return fail(size.error());
     Look& look = looks[i];
     look.bytes = *size;
+    segments_[i].created_ns = *header ? (*header)->created_ns : 0;
     look.session = *header ? (*header)->session : last_session;
     last_session = std::max(last_session, look.session);
+    segments_[i].session = look.session;
     look.was_closed =
         *header && (look.session < last_session || !later_shards.emplace(look.session, segments_[i].shard).second);
     look.check = look.bytes <= unchecked_bytes;
@@ -166,6 +177,7 @@ Result<void> DataDirectory::recover() {
   next_number_ = segments_.empty() ? 1 : segments_.back().number + 1;
 
   ChainEnds ends;
+  if (auto begun = begin_with_removed(ends); !begun) return begun;
   for (std::size_t i = 0; i < segments_.size(); ++i) {
     if (auto recovered = recover_segment(segments_[i], looks[i].was_closed, looks[i].check, ends); !recovered) {
       return fail(std::move(recovered.error()));
@@ -182,6 +194,29 @@ Result<void> DataDirectory::recover() {
     actor.id = *damage.actor;
     if (!actor.damage || damage.sequence < actor.damage->sequence) actor.damage = damage;
     if (damage.breaks_chain && !entry.broken) entry.broken = damage;
+  }
+  return {};
+}
+
+/// Chains whose beginning was removed begin where that ended.
+Result<void> DataDirectory::begin_with_removed(ChainEnds& ends) {
+  auto removed = read_removed(files_, path_);
+  if (!removed && removed.error().code() != ErrorCode::kCorrupt) return fail(std::move(removed.error()));
+  if (!removed) {
+    damages_.push_back({.what = removed.error().to_string()});
+    return {};
+  }
+  removed_ = std::move(*removed);
+  for (const auto& [id, before] : removed_) {
+    ends[id] = {.head = before.head, .next_sequence = before.next_sequence, .removed_before = before.next_sequence};
+    Entry& entry = entries_[id];
+    entry.removed_before = before.next_sequence;
+    entry.actor = {.id = id,
+                   .first_sequence = before.next_sequence,
+                   .next_sequence = before.next_sequence,
+                   .head = before.head,
+                   .stopped = before.stopped};
+    for (const Bytes& link : before.remnants) take_started(link, entry.actor);
   }
   return {};
 }
@@ -239,6 +274,7 @@ void DataDirectory::join(const SegmentIndex& index, std::uint64_t segment, const
   for (const auto& [id, part] : index.chains) {
     if (only && id != *only) continue;
     Entry& entry = entries[id];
+    if (part.next_sequence <= entry.removed_before) continue;
     if (entry.places.empty()) {
       entry.actor.id = id;
       entry.actor.first_sequence = part.first_sequence;
@@ -247,7 +283,8 @@ void DataDirectory::join(const SegmentIndex& index, std::uint64_t segment, const
                             .first_sequence = part.first_sequence,
                             .next_sequence = part.next_sequence,
                             .first_offset = part.first_offset,
-                            .last_offset = part.last_offset});
+                            .last_offset = part.last_offset,
+                            .bytes = part.bytes});
     entry.actor.next_sequence = part.next_sequence;
     entry.actor.head = part.head;
     entry.actor.stopped = part.stopped;
@@ -270,24 +307,26 @@ Result<void> DataDirectory::read_started(Entry& entry) const {
   if (!scanner) return fail(std::move(scanner.error()));
   auto step = (*scanner)->next();
   if (!step) return fail(std::move(step.error()));
-  const auto* record = std::get_if<SegmentRecord>(&*step);
-  if (record == nullptr) return {};
-  chain::LinkDecoder decoder(record->content);
+  if (const auto* record = std::get_if<SegmentRecord>(&*step)) take_started(record->content, entry.actor);
+  return {};
+}
+
+void DataDirectory::take_started(ByteView link, StoredActor& actor) {
+  chain::LinkDecoder decoder(link);
   chain::EventView event;
   while (decoder.next(event)) {
     const auto* started = std::get_if<chain::StartedView>(&event.body);
     if (started == nullptr) continue;
-    entry.actor.name = started->name;
-    std::ranges::copy(started->component, entry.actor.component.begin());
-    std::ranges::copy(started->manifest, entry.actor.manifest.begin());
-    entry.actor.parent.reset();
+    actor.name = started->name;
+    std::ranges::copy(started->component, actor.component.begin());
+    std::ranges::copy(started->manifest, actor.manifest.begin());
+    actor.parent.reset();
     if (!started->parent.empty()) {
       std::array<std::uint8_t, 16> bytes;
       std::ranges::copy(started->parent, bytes.begin());
-      entry.actor.parent = ActorId(bytes);
+      actor.parent = ActorId(bytes);
     }
   }
-  return {};
 }
 
 /// With what the segments hold that are open now: as far as they are written.
@@ -338,7 +377,19 @@ Result<std::unique_ptr<ChainSource>> DataDirectory::chain(const ActorId& id) con
   if (!entries) return fail(std::move(entries.error()));
   if (entries->empty()) return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
   Entry& entry = entries->begin()->second;
-  return std::make_unique<DirectoryChain>(*this, id, std::move(entry.places), std::move(entry.broken));
+  return std::make_unique<DirectoryChain>(*this, id, std::move(entry.places), std::move(entry.broken),
+                                          entry.removed_before);
+}
+
+RemovedEvents DataDirectory::removed(const ActorId& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = removed_.find(id);
+  return found == removed_.end() ? RemovedEvents() : found->second;
+}
+
+RemovedChains DataDirectory::removed() const {
+  const std::lock_guard lock(mutex_);
+  return removed_;
 }
 
 std::optional<DataDirectory::Segment> DataDirectory::segment(std::uint64_t number) const {
@@ -406,7 +457,10 @@ Result<std::unique_ptr<SegmentWriter>> DataDirectory::begin_segment(std::uint32_
   header.number = next_number_++;
   (options_.random != nullptr ? *options_.random : system_random_).fill(header.marker);
   auto writer = SegmentWriter::create(files_, path_ / kSegments, header);
-  if (writer) segments_.push_back({.number = header.number, .shard = shard, .is_open = true});
+  if (writer) {
+    segments_.push_back(
+        {.number = header.number, .shard = shard, .is_open = true, .session = session_, .created_ns = wall_ns});
+  }
   return writer;
 }
 
@@ -417,6 +471,7 @@ Result<void> DataDirectory::close_segment(std::unique_ptr<SegmentWriter> segment
   const std::lock_guard lock(mutex_);
   join(*index, number, std::nullopt, entries_);
   std::ranges::find(segments_, number, &Segment::number)->is_open = false;
+  ++segments_closed_;
   return {};
 }
 

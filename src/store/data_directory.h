@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +17,7 @@
 #include "store/content_store.h"
 #include "store/file_system.h"
 #include "store/recovery.h"
+#include "store/removed_events.h"
 #include "store/segment_writer.h"
 #include "theater/event.h"
 
@@ -46,6 +49,26 @@ struct ChainPlace {
   std::uint64_t next_sequence = 0;
   std::uint64_t first_offset = 0;
   std::uint64_t last_offset = 0;
+  /// Of its records there.
+  std::uint64_t bytes = 0;
+};
+
+/// How much of an actor's chain is to be kept.
+struct RetentionRule {
+  /// What is older, or beyond so many bytes, goes; absent: nothing does.
+  std::optional<std::uint64_t> hours;
+  std::optional<std::uint64_t> bytes;
+  /// It has ended for good: all of its chain may go.
+  bool has_ended = false;
+  /// Its last state must be there, since it is to be resumed.
+  bool needs_state = false;
+};
+/// What retention removed.
+struct RetentionSummary {
+  std::uint64_t events = 0;
+  std::uint64_t segments = 0;
+  /// Of the files that are gone.
+  std::uint64_t bytes = 0;
 };
 
 /// The folder in which chains are kept (docs/data-directory.md): segments of links and payloads, and content by digest.
@@ -93,6 +116,10 @@ class DataDirectory {
 
   /// The actor's chain as it is now; the directory must outlive it. kNotFound.
   Result<std::unique_ptr<ChainSource>> chain(const ActorId& id) const;
+  /// What retention has removed of chains, by actor.
+  RemovedChains removed() const;
+  /// The same of one actor; empty when nothing was.
+  RemovedEvents removed(const ActorId& id) const;
   /// Content of a large value, state, component or manifest by its digest; none when it is not kept (any more).
   /// kCorrupt when it was changed.
   Result<std::optional<Bytes>> content(const Digest& digest) const;
@@ -106,14 +133,24 @@ class DataDirectory {
   Result<std::unique_ptr<SegmentWriter>> begin_segment(std::uint32_t shard, std::uint64_t wall_ns);
   /// Writes, syncs and closes what begin_segment() gave.
   Result<void> close_segment(std::unique_ptr<SegmentWriter> segment);
+  /// Segments that this process has closed.
+  std::uint64_t segments_closed() const { return segments_closed_.load(std::memory_order_relaxed); }
+  /// Removes the beginnings of chains that need not be kept, whole closed segments at a time: what a segment holds of
+  /// an actor goes when all of it may, and the file when nothing in it is kept. Damaged chains are left alone. One
+  /// thread at a time; beside those who read and write.
+  Result<RetentionSummary> retain(const std::function<RetentionRule(const StoredActor&)>& rule_of,
+                                  std::uint64_t now_ns);
 
  private:
   friend class DirectoryChain;
+  class Retention;
   struct Segment {
     std::uint64_t number = 0;
     std::uint32_t shard = 0;
     /// This process writes to it.
     bool is_open = false;
+    std::uint64_t session = 0;
+    std::uint64_t created_ns = 0;
     /// Of one that has no index of its own, once it was read.
     std::shared_ptr<const SegmentIndex> scanned;
   };
@@ -121,6 +158,8 @@ class DataDirectory {
     StoredActor actor;
     /// Where its chain lies, in order.
     std::vector<ChainPlace> places;
+    /// What comes before this event was removed.
+    std::uint64_t removed_before = 0;
     /// Where the chain is broken; what is behind it does not count.
     std::optional<Damage> broken;
     /// Where its last started event is.
@@ -138,7 +177,9 @@ class DataDirectory {
   Result<std::unordered_map<ActorId, Entry>> entries_now(const std::optional<ActorId>& only) const;
   static void join(const SegmentIndex& index, std::uint64_t segment, const std::optional<ActorId>& only,
                    std::unordered_map<ActorId, Entry>& entries);
+  Result<void> begin_with_removed(ChainEnds& ends);
   Result<void> read_started(Entry& entry) const;
+  static void take_started(ByteView link, StoredActor& actor);
   std::filesystem::path path_of(const Segment& segment) const;
   std::optional<Segment> segment(std::uint64_t number) const;
   Result<std::unique_ptr<File>> open_segment(std::uint64_t number) const;
@@ -159,8 +200,10 @@ class DataDirectory {
   mutable std::mutex mutex_;
   /// What closed segments hold.
   std::unordered_map<ActorId, Entry> entries_;
+  RemovedChains removed_;
   std::vector<Segment> segments_;
   std::uint64_t next_number_ = 1;
+  std::atomic<std::uint64_t> segments_closed_{0};
   SecureRandom system_random_;
 };
 

@@ -89,18 +89,23 @@ class DirectoryChain::PlacedLinks final : public ChainSource::Links {
 };
 
 DirectoryChain::DirectoryChain(const DataDirectory& directory, ActorId actor, std::vector<ChainPlace> places,
-                               std::optional<Damage> broken)
+                               std::optional<Damage> broken, std::uint64_t removed_before)
     : directory_(directory),
       actor_(actor),
       name_(directory.path().string() + ": actor " + to_string(actor)),
       places_(std::move(places)),
       broken_(std::move(broken)),
+      removed_before_(removed_before),
       landmarks_(places_.size()) {}
 
 DirectoryChain::~DirectoryChain() = default;
 
-std::uint64_t DirectoryChain::first_sequence() const { return places_.empty() ? 0 : places_.front().first_sequence; }
-std::uint64_t DirectoryChain::next_sequence() const { return places_.empty() ? 0 : places_.back().next_sequence; }
+std::uint64_t DirectoryChain::first_sequence() const {
+  return places_.empty() ? removed_before_ : places_.front().first_sequence;
+}
+std::uint64_t DirectoryChain::next_sequence() const {
+  return places_.empty() ? removed_before_ : places_.back().next_sequence;
+}
 
 Result<std::unique_ptr<ChainSource::Links>> DirectoryChain::links(std::uint64_t from_sequence) const {
   return std::make_unique<PlacedLinks>(*this, from_sequence);

@@ -17,7 +17,7 @@ namespace theater::store {
 class DirectoryChain final : public ChainSource {
  public:
   DirectoryChain(const DataDirectory& directory, ActorId actor, std::vector<ChainPlace> places,
-                 std::optional<Damage> broken);
+                 std::optional<Damage> broken, std::uint64_t removed_before);
   ~DirectoryChain() override;
 
   const std::string& name() const override { return name_; }
@@ -49,6 +49,7 @@ class DirectoryChain final : public ChainSource {
   const std::string name_;
   const std::vector<ChainPlace> places_;
   const std::optional<Damage> broken_;
+  const std::uint64_t removed_before_;
   /// By place, in order.
   mutable std::vector<std::vector<Landmark>> landmarks_;
   /// The place that was read last: large values are looked for there first.

@@ -1,6 +1,7 @@
 #include "store/recovery.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "chain/link_codec.h"
 
@@ -57,6 +58,7 @@ class Assembly {
       const auto& record = std::get<SegmentRecord>(*step);
       // A redacted payload is where it was, without its content.
       if (record.type == RecordType::kPayload) {
+        payload_bytes_ += chain::kRecordFrameBytes + record.content.size();
         found_.index.payloads.push_back({record.digest, record.offset});
         if (observer_ != nullptr) observer_->payload(record.digest, record.content.size());
       }
@@ -81,6 +83,8 @@ class Assembly {
     const auto known = ends_.find(header.actor);
     const bool is_first = known == ends_.end();
     const ChainEnd end = is_first ? ChainEnd() : known->second;
+    const std::uint64_t bytes = std::exchange(payload_bytes_, 0) + chain::kRecordFrameBytes + link.size();
+    if (decoder.ok() && header.first_sequence < end.removed_before) return {};
     const bool follows =
         decoder.ok() && end.next_sequence == header.first_sequence && end.head == header.previous && !end.is_broken;
     if (!follows) {
@@ -96,9 +100,12 @@ class Assembly {
       ends_[header.actor].is_broken = true;
       return {};
     }
-    ends_[header.actor] = {.head = hash, .next_sequence = header.first_sequence + header.event_count};
+    ChainEnd& reached = ends_[header.actor];
+    reached.head = hash;
+    reached.next_sequence = header.first_sequence + header.event_count;
     if (observer_ != nullptr) observer_->link(header.actor, link, hash);
     add_to_index(link, header, hash, offset);
+    found_.index.chains[header.actor].bytes += bytes;
     return {};
   }
 
@@ -167,6 +174,7 @@ class Assembly {
       if (by_previous != ends_.end()) end = by_previous;
     }
     if (end != ends_.end()) {
+      if (header.first_sequence < end->second.removed_before) return;
       if (!end->second.is_broken) report(end->first, end->second.next_sequence, fault.what, fault.offset);
       end->second.is_broken = true;
       return;
@@ -192,6 +200,8 @@ class Assembly {
   ScanObserver* const observer_;
   ScannedSegment found_;
   std::vector<ChangedPayload> changed_payloads_;
+  /// Since the last link.
+  std::uint64_t payload_bytes_ = 0;
 };
 
 }  // namespace
@@ -211,7 +221,7 @@ Result<ScannedSegment> scan_segment(SegmentScanner& scanner, std::uint64_t segme
 void join_index(const SegmentIndex& index, std::uint64_t segment, ChainEnds& ends, std::vector<Damage>& damages) {
   for (const auto& [actor, part] : index.chains) {
     ChainEnd& end = ends[actor];
-    if (end.is_broken) continue;
+    if (end.is_broken || part.next_sequence <= end.removed_before) continue;
     if (part.first_sequence != end.next_sequence || part.previous != end.head) {
       end.is_broken = true;
       damages.push_back({.actor = actor,

@@ -31,6 +31,8 @@ struct ChainEnd {
   std::uint64_t next_sequence = 0;
   /// A link behind this one is missing or changed: what follows in later segments does not count.
   bool is_broken = false;
+  /// What comes before this event was removed by retention, and may not be gone yet.
+  std::uint64_t removed_before = 0;
 };
 using ChainEnds = std::unordered_map<ActorId, ChainEnd>;
 

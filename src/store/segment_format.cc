@@ -50,10 +50,9 @@ class FieldReader {
 };
 
 /// The least that an actor takes in an index: no count beyond what the bytes can hold is believed.
-constexpr std::size_t kChainPartBytesMin = 16 + 32 + 32 + 7;
+constexpr std::size_t kChainPartBytesMin = 16 + 32 + 32 + 8;
 constexpr std::size_t kPayloadPlaceBytes = 32 + 8;
 constexpr std::uint8_t kDamagedFlag = 1;
-constexpr StopReason kLastStopReason = StopReason::kTerminated;
 
 /// Reads an index; the first byte that is wrong ends it.
 class IndexReader {
@@ -120,7 +119,8 @@ class IndexReader {
     std::uint64_t events = 0;
     std::uint8_t stopped = 0;
     if (!leb(part.first_sequence) || !leb(events) || !leb(part.links) || !digest(part.previous) || !digest(part.head) ||
-        !leb(part.first_offset) || !leb(part.last_offset) || !leb(part.started_offset) || !u8(stopped)) {
+        !leb(part.first_offset) || !leb(part.last_offset) || !leb(part.started_offset) || !leb(part.bytes) ||
+        !u8(stopped)) {
       return false;
     }
     if (stopped > static_cast<std::uint8_t>(kLastStopReason) || part.links == 0 || events < part.links ||
@@ -222,6 +222,7 @@ Bytes encode(const SegmentIndex& index) {
     writer.unsigned_integer(part.first_offset);
     writer.unsigned_integer(part.last_offset);
     writer.unsigned_integer(part.started_offset);
+    writer.unsigned_integer(part.bytes);
     writer.u8(part.stopped ? static_cast<std::uint8_t>(*part.stopped) : 0);
   }
   writer.unsigned_integer(index.payloads.size());

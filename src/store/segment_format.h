@@ -62,6 +62,8 @@ struct SegmentEnd {
   std::uint64_t links = 0;
 };
 
+inline constexpr StopReason kLastStopReason = StopReason::kTerminated;
+
 inline constexpr std::size_t kSegmentHeaderBytes = 8 + 8 + 4 + 16 + 8;
 inline constexpr std::size_t kGroupHeaderBytes = 16 + 3 * 8;
 inline constexpr std::size_t kSegmentEndBytes = 16 + 3 * 8;
@@ -96,6 +98,8 @@ struct ChainPart {
   std::uint64_t last_offset = 0;
   /// Of the link with the actor's last started event; 0 when this segment holds none.
   std::uint64_t started_offset = 0;
+  /// Of its records, with those of the large values that came with its links.
+  std::uint64_t bytes = 0;
   /// Set when the last event is a stopped event.
   std::optional<StopReason> stopped;
 

@@ -1,6 +1,7 @@
 #include "store/segment_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "chain/link_codec.h"
@@ -82,6 +83,7 @@ void SegmentWriter::add_link(const LinkToWrite& link) {
   part.next_sequence = link.first_sequence + link.event_count;
   part.head = link.hash;
   part.last_offset = offset;
+  part.bytes += std::exchange(payload_bytes_, 0) + chain::kRecordFrameBytes + link.bytes.size();
   part.stopped.reset();
   if (link.has_lifecycle) note_lifecycle(link.bytes, offset, part);
   put(RecordType::kLink, link.bytes, link.hash);
@@ -89,6 +91,7 @@ void SegmentWriter::add_link(const LinkToWrite& link) {
 
 void SegmentWriter::add_payload(const Digest& digest, ByteView content) {
   if (payloads_.contains(digest)) return;
+  payload_bytes_ += chain::kRecordFrameBytes + content.size();
   if (content.size() >= kWriteAloneBytes) return write_alone(RecordType::kPayload, content, digest);
   payloads_.emplace(digest, next_record_offset());
   put(RecordType::kPayload, content, digest);

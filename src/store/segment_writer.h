@@ -77,6 +77,8 @@ class SegmentWriter {
   std::unordered_map<ActorId, ChainPart> chains_;
   std::map<Digest, std::uint64_t> payloads_;
   std::uint64_t links_ = 0;
+  /// Of the large values since the last link: they are the next one's.
+  std::uint64_t payload_bytes_ = 0;
   Bytes pending_;
   std::uint64_t written_bytes_ = 0;
   std::uint64_t synced_bytes_ = 0;

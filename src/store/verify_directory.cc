@@ -67,6 +67,25 @@ class Verification final : public ScanObserver, public ChainVerifier::KeptValues
   std::uint64_t next_progress_ = kEventsPerProgress;
 };
 
+/// Of a chain of which nothing is kept: what is left still has to end as the heads tell.
+VerifyReport report_on(const RemovedEvents& removed, const std::vector<KnownHead>& heads) {
+  VerifyReport report;
+  report.first_sequence = removed.next_sequence;
+  report.head_hash = removed.head;
+  report.complete = false;
+  for (const KnownHead& known : heads) {
+    if (known.next_sequence < removed.next_sequence) {
+      ++report.heads_before;
+    } else if (known.next_sequence == removed.next_sequence && known.head == removed.head) {
+      ++report.heads_checked;
+    } else {
+      report.fault = Fault{removed.next_sequence, "what was removed ended elsewhere than the log of heads tells"};
+      break;
+    }
+  }
+  return report;
+}
+
 /// The directory's log, verified; none when it keeps none and nobody asks for it.
 Result<std::optional<HeadLogVerdict>> verify_log(const std::filesystem::path& path,
                                                  const DirectoryVerifyOptions& options) {
@@ -148,9 +167,12 @@ Result<DirectoryVerifyReport> verify_directory(const std::filesystem::path& path
     stored[actor.id] = &actor;
     verification.verifier_of(actor.id);
   }
+  const RemovedChains removed = (*directory)->removed();
   for (auto& [id, verifier] : verification.verifiers()) {
     DirectoryVerifyReport::Chain& chain = report.chains[id];
-    chain.report = verifier.finish();
+    if (const auto before = removed.find(id); before != removed.end()) chain.removed = before->second;
+    const bool is_all_removed = chain.removed && verifier.report().links == 0;
+    chain.report = is_all_removed ? report_on(*chain.removed, heads[id]) : verifier.finish();
     chain.report.actor = id;
     const auto actor = stored.find(id);
     if (actor == stored.end()) continue;

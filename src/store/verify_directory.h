@@ -21,6 +21,8 @@ struct DirectoryVerifyReport {
     /// Of its last start.
     std::string name;
     VerifyReport report;
+    /// Its beginning, when retention removed that.
+    std::optional<RemovedEvents> removed;
   };
 
   std::map<ActorId, Chain> chains;

@@ -224,6 +224,29 @@ TEST_F(Durable, a_large_state_is_resumed_too) {
   EXPECT_EQ(ask_text(*id, "state"), large);
 }
 
+TEST_F(Durable, what_its_manifest_does_not_want_kept_goes_and_the_actor_goes_on) {
+  const auto id = spawn_with("echo", "guests/echo", kResume, "[chain]\nretain_bytes = \"1MiB\"\n");
+  ASSERT_TRUE(id) << id.error().to_string();
+  const std::string large(300'000, 'z');
+  // A segment for each run of the runtime.
+  for (int run = 0; run < 4; ++run) {
+    for (int i = 0; i < 3; ++i) send(*id, std::string(large.size() + static_cast<std::size_t>(run * 3 + i), 'z'));
+    ASSERT_EQ(ask_text(*id, "state").size(), large.size() + static_cast<std::size_t>(run * 3 + 2));
+    open_again();
+    ASSERT_THAT(runtime->resume(), SizeIs(1));
+  }
+  const auto report = runtime->verify(*id);
+  ASSERT_TRUE(report);
+  EXPECT_FALSE(report->fault) << report->fault->second;
+  EXPECT_FALSE(report->complete);
+  EXPECT_GT(report->first_sequence, 0u);
+  const auto events = runtime->events(*id);
+  ASSERT_TRUE(events);
+  EXPECT_EQ(events->front().sequence, report->first_sequence);
+  EXPECT_EQ(ask_text(*id, "state").size(), large.size() + 11);
+  EXPECT_THAT(warnings, IsEmpty());
+}
+
 TEST_F(Durable, an_actor_that_ended_or_does_not_ask_for_it_is_not_resumed) {
   const auto ended_by_itself = spawn_with("a", "guests/echo", kResume);
   const auto stopped = spawn_with("b", "guests/echo", kResume);

@@ -248,6 +248,25 @@ class SegmentFile:
             self._take_payload(digest, len(content))
 
 
+REMOVED_MAGIC = b"theater remov 1\n"
+
+
+def removed_chains(path):
+    """What retention left of the beginnings of chains: actor → (hash of the last removed link, sequence after it)."""
+    if not path.is_file():
+        return {}
+    data, chains, at = path.read_bytes(), {}, len(REMOVED_MAGIC)
+    if not data.startswith(REMOVED_MAGIC):
+        raise Malformed("the file of what was removed is damaged")
+    while at < len(data):
+        record = whole_record(data, at, {1: 2**32})
+        if record is None or len(record[1]) < 82:
+            raise Malformed(f"the file of what was removed is damaged at byte {at}")
+        chains[record[1][:16]] = (record[1][24:56], number_at(record[1], 16))
+        at += RECORD_FRAME_BYTES + len(record[1])
+    return chains
+
+
 class DataDirectory:
     """All chains of a data directory, judged."""
 
@@ -255,14 +274,20 @@ class DataDirectory:
         self._content = path / "content"
         self._payloads = {}
         self.chains, self.faults = {}, []
-        self._heads = heads
+        self.torn_bytes, self.damages = 0, []
+        self._heads, self._removed = heads, {}
+        try:
+            self._removed = removed_chains(path / "removed")
+        except Malformed as fault:
+            self.damages.append(str(fault))
+        for actor in self._removed:
+            self._chain(actor)
         for actor in heads:
             self._chain(actor)
         names = re.compile(r"[0-9]{12}-[0-9]{3}\.segment")
         paths = sorted((path / "segments").iterdir()) if (path / "segments").is_dir() else []
         segments = [SegmentFile(one) for one in paths if names.fullmatch(one.name)]
         self._note_closed(segments)
-        self.torn_bytes, self.damages = 0, []
         for segment in segments:
             self._payloads = {}
             segment.read(self._take_link, self._payloads.__setitem__)
@@ -281,8 +306,23 @@ class DataDirectory:
 
     def _chain(self, actor):
         if actor not in self.chains:
-            self.chains[actor] = [ChainVerifier(actor, self._heads.get(actor, ()), self._size_of), None, (bytes(32), 0)]
+            begin = self._removed.get(actor, (bytes(32), 0))
+            self.chains[actor] = [ChainVerifier(actor, self._heads.get(actor, ()), self._size_of), None, begin]
         return self.chains[actor]
+
+    def finish(self, actor, chain):
+        """Of a chain of which nothing is kept, what is left still has to end as the heads tell."""
+        removed = self._removed.get(actor)
+        if removed is None or chain.links:
+            chain.finish()
+            return
+        chain.head, chain.first_sequence = removed
+        for next_sequence, head in self._heads.get(actor, ()):
+            if next_sequence < chain.first_sequence:
+                continue
+            if (head, next_sequence) != removed:
+                raise Broken(chain.first_sequence, "what was removed ended elsewhere than the log of heads tells")
+            chain.heads_checked += 1
 
     def _size_of(self, digest):
         if digest in self._payloads:
@@ -300,6 +340,8 @@ class DataDirectory:
         except (Malformed, Broken):
             return False
         chain = self._chain(link.actor)
+        if link.first_sequence < self._removed.get(link.actor, (None, 0))[1]:
+            return True
         if (link.previous, link.first_sequence) != chain[2]:
             return False
         chain[2] = (link_hash, link.first_sequence + link.event_count)
@@ -344,7 +386,7 @@ def verify_directory(path, known):
         chain.actor = actor
         if fault is None:
             try:
-                chain.finish()
+                directory.finish(actor, chain)
             except Broken as found:
                 fault = found
         chains.append(chain_report(chain, fault))
