@@ -106,14 +106,16 @@ class Listing {
                                             " events to be put in order: narrow them with --range, --from, --to, "
                                             "--event-type or --search");
     }
-    held_.push_back({std::move(event), time_ns});
+    held_.push_back({.event = std::move(event), .time_ns = time_ns, .place = taken_++});
     return {};
   }
 
   /// Shows what was held.
   void end() {
-    // Those that are alike stay in the chain's order.
-    const auto sort_by = [&](const auto& key) { std::ranges::stable_sort(held_, {}, key); };
+    // Those that are alike stay in the order in which they came.
+    const auto sort_by = [&](const auto& key) {
+      std::ranges::sort(held_, {}, [&](const Held& held) { return std::pair(key(held), held.place); });
+    };
     if (options_.sort == "time") sort_by([](const Held& held) { return held.time_ns; });
     if (options_.sort == "type") sort_by([](const Held& held) { return std::string_view(held.event.type); });
     if (options_.sort == "size") sort_by([](const Held& held) { return held.event.json.size(); });
@@ -128,6 +130,7 @@ class Listing {
   struct Held {
     RemoteEvent event;
     std::uint64_t time_ns = 0;
+    std::uint64_t place = 0;
   };
 
   void show(const RemoteEvent& event) {
@@ -139,6 +142,7 @@ class Listing {
   const bool is_held_;
   const EventLines lines_;
   std::uint64_t shown_ = 0;
+  std::uint64_t taken_ = 0;
   std::deque<Held> held_;
 };
 
