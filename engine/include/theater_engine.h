@@ -49,7 +49,7 @@ typedef struct {
 typedef enum {
   TE_OK = 0,
   TE_ERROR_INVALID_COMPONENT = 1,  ///< not a component, malformed, or uses a feature that is off
-  TE_ERROR_UNSUPPORTED = 2,        ///< well-formed, but e.g. imports a resource or a core module
+  TE_ERROR_UNSUPPORTED = 2,        ///< well-formed, but e.g. imports a resource other than of WASI
   TE_ERROR_LINK = 3,               ///< an import has no binding
   TE_ERROR_RESOURCES = 4,          ///< no instance slot, no address space, no memory
   TE_ERROR_TRAP = 5,               ///< the guest trapped while it was instantiated
@@ -103,6 +103,13 @@ void te_component_free(te_component* component);
 /// has interface "". Functions are numbered by their place in these lists. T is a name ("u8", "string", …) or
 /// {"list":T} {"option":T} {"result":{"ok":T|null,"err":T|null}} {"tuple":[T…]} {"record":[{"name","type"}…]}
 /// {"variant":[{"name","type":T|null}…]} {"enum":[names]} {"flags":[names]}.
+///
+/// Of WASI 0.2 (cli, clocks, filesystem, io, random, sockets) only functions of the clocks and of random that have no
+/// resources stand there. The library answers the rest itself, always in the same way: there is nothing to read, open
+/// or reach. What it needs the host for stands there as well, though no guest can call it: write-line(line: string) of
+/// wasi:cli/stdout and stderr, for each line that is printed, at the end of a call those that were begun; and
+/// wait-until(when: u64) -> u64 of wasi:clocks/monotonic-clock, which answers with the time once it is `when`, or
+/// earlier to be asked again. With 0 for `when` it answers now; otherwise it may be pending, if it was bound so.
 te_status te_component_describe(const te_component* component, te_buffer* out, te_error* error);
 
 typedef enum { TE_HOST_DONE = 0, TE_HOST_PENDING = 1, TE_HOST_TRAP = 2 } te_host_status;

@@ -3,6 +3,7 @@
 use crate::abi::TeStatus;
 use crate::failure::{Failure, Outcome};
 use crate::types::{Function, MAX_TYPE_NODES};
+use crate::wasi::{Wasi, is_wasi};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub struct Compiled {
     pub exports: Vec<Export>,
     /// Imported interfaces that have types only.
     pub empty_interfaces: Vec<String>,
+    pub wasi: Wasi,
 }
 
 pub struct Export {
@@ -56,9 +58,9 @@ impl Compiled {
 
     fn inspect(engine: &Engine, component: Component) -> Outcome<Compiled> {
         let mut budget = MAX_TYPE_NODES;
-        let (imports, empty_interfaces) = read_imports(engine, &component, &mut budget)?;
+        let Imports { functions, empty_interfaces, wasi } = read_imports(engine, &component, &mut budget)?;
         let exports = read_exports(engine, &component, &mut budget)?;
-        Ok(Compiled { component, imports, exports, empty_interfaces })
+        Ok(Compiled { component, imports: functions, exports, empty_interfaces, wasi })
     }
 
     pub fn describe(&self) -> String {
@@ -72,14 +74,22 @@ fn unsupported(what: &str, where_: &str) -> Failure {
     Failure::new(TeStatus::Unsupported, format!("import `{where_}` is {what}, which the host does not provide"))
 }
 
-type Imports = (Vec<Arc<Function>>, Vec<String>);
+#[derive(Default)]
+struct Imports {
+    functions: Vec<Arc<Function>>,
+    empty_interfaces: Vec<String>,
+    wasi: Wasi,
+}
 
 fn read_imports(engine: &Engine, component: &Component, budget: &mut usize) -> Outcome<Imports> {
     let ty = component.component_type();
-    let mut functions = Vec::new();
-    let mut empty = Vec::new();
+    let mut imports = Imports::default();
+    let Imports { functions, empty_interfaces, wasi } = &mut imports;
     for (name, item) in ty.imports(engine) {
         match item.ty {
+            ComponentItem::ComponentInstance(instance) if is_wasi(name) => {
+                wasi.read(engine, name, &instance, functions, budget);
+            }
             ComponentItem::ComponentFunc(f) => functions.push(read_import("", name, &f, budget)?),
             ComponentItem::ComponentInstance(instance) => {
                 let before = functions.len();
@@ -94,7 +104,7 @@ fn read_imports(engine: &Engine, component: &Component, budget: &mut usize) -> O
                     }
                 }
                 if functions.len() == before {
-                    empty.push(name.to_string());
+                    empty_interfaces.push(name.to_string());
                 }
             }
             ComponentItem::Type(Type::Own(_) | Type::Borrow(_)) | ComponentItem::Resource(_) => {
@@ -105,7 +115,7 @@ fn read_imports(engine: &Engine, component: &Component, budget: &mut usize) -> O
             ComponentItem::Component(_) => return Err(unsupported("a component", name)),
         }
     }
-    Ok((functions, empty))
+    Ok(imports)
 }
 
 fn read_import(interface: &str, name: &str, ty: &ComponentFunc, budget: &mut usize) -> Outcome<Arc<Function>> {

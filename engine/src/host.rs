@@ -2,6 +2,7 @@
 
 use crate::abi::{HOST_DONE, HOST_PENDING, TeBytes, TeHostFn, TeHostReply, TeInstanceConfig, TeValue};
 use crate::failure::{HostTrap, ValueTooLarge};
+use crate::wasi;
 use std::ffi::c_void;
 use std::future::Future;
 use std::pin::Pin;
@@ -29,6 +30,8 @@ pub struct Host {
     /// Replies whose pieces had to be joined.
     pub joined: Vec<u8>,
     table_elements: u64,
+    pub wasi_asks: wasi::Asks,
+    pub wasi: Option<Box<wasi::State>>,
 }
 
 // SAFETY: `context` is only handed back to the callback, on the thread that runs the instance; the ABI asks the caller to
@@ -89,6 +92,7 @@ impl Host {
         context: *mut c_void,
         limits: TeInstanceConfig,
         counts_fuel: bool,
+        wasi_asks: wasi::Asks,
         shared: Arc<Shared>,
     ) -> Host {
         Host {
@@ -103,7 +107,13 @@ impl Host {
             touched: [std::ptr::null(); 2],
             joined: Vec::new(),
             table_elements: 0,
+            wasi_asks,
+            wasi: None,
         }
+    }
+
+    pub fn wasi_state(&mut self) -> &mut wasi::State {
+        self.wasi.get_or_insert_default()
     }
 
     /// Asks the host. The bytes need to live during this call only.

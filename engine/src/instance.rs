@@ -6,6 +6,7 @@ use crate::exports::{Arguments, Callee, Params, Payload, Returned, call_on_fiber
 use crate::failure::{Failure, HostTrap, Outcome, TrapReport, ValueTooLarge};
 use crate::host::{BorrowedValue, Host, Resumption, Shared};
 use crate::link::{Linked, LinkedExport};
+use crate::wasi;
 use std::ffi::c_void;
 use std::future::Future;
 use std::mem::MaybeUninit;
@@ -45,7 +46,7 @@ pub struct Instance {
 
 impl Instance {
     pub fn new(linked: Arc<Linked>, config: &TeInstanceConfig, context: *mut c_void, shared: Arc<Shared>) -> Outcome<Instance> {
-        let host = Host::new(linked.callback, context, *config, linked.counts_fuel, Arc::clone(&shared));
+        let host = Host::new(linked.callback, context, *config, linked.counts_fuel, linked.wasi_asks, Arc::clone(&shared));
         let mut store = Store::new(linked.pre.engine(), host);
         store.limiter(|host| host);
         let cost = config.value_bytes.saturating_mul(linked.value_cost);
@@ -191,7 +192,7 @@ impl Instance {
     #[inline]
     fn finish(&mut self, result: wasmtime::Result<Returned>, fuel_left: u64, out: &mut MaybeUninit<TeOutcome>) {
         let used = self.fuel_given.saturating_sub(fuel_left);
-        let returned = match result {
+        let returned = match self.end_output(result) {
             Ok(returned) => returned,
             Err(error) => return self.show_trap(&error, used, out),
         };
@@ -201,6 +202,16 @@ impl Instance {
             return self.show_trap(&error, used, out);
         }
         self.show(returned, used, out);
+    }
+
+    /// What the guest began to print belongs to this call, unless the host ended it: then nothing may follow.
+    #[inline]
+    fn end_output(&mut self, result: wasmtime::Result<Returned>) -> wasmtime::Result<Returned> {
+        let Phase::Ready(store) = &mut self.phase else { return result };
+        if store.data().wasi.is_none() || result.as_ref().is_err_and(|error| error.is::<HostTrap>()) {
+            return result;
+        }
+        wasi::end_lines(store.data_mut()).and(result)
     }
 
     #[inline]
@@ -299,12 +310,12 @@ fn fuel_left(store: &Store<Host>, linked: &Linked, given: u64) -> u64 {
     if linked.counts_fuel { store.get_fuel().unwrap_or(given) } else { given }
 }
 
-/// Runs a future that has nothing to wait for: host calls that would wait are refused while an instance is made.
-fn ready_now<T>(future: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+/// Runs a future that has nothing to wait for: host calls that would wait are refused before, e.g. while an instance is made.
+pub fn ready_now<T>(future: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
     let mut future = std::pin::pin!(future);
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(result) => result,
-        Poll::Pending => Err(wasmtime::Error::msg("instantiation waits for something")),
+        Poll::Pending => Err(wasmtime::Error::msg("waits for something that nobody may wait for here")),
     }
 }
 

@@ -22,6 +22,7 @@ mod lower;
 mod tools;
 mod types;
 mod validate;
+mod wasi;
 
 /// Part of what decides whether compiled code may be shared.
 pub const VERSION: &str = concat!("theater-engine ", env!("CARGO_PKG_VERSION"), " (wasmtime 48.0.8)");

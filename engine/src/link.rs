@@ -9,6 +9,7 @@ use crate::failure::{Failure, Outcome};
 use crate::host::Host;
 use crate::imports::bind_typed;
 use crate::types::Function;
+use crate::wasi::Asks;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use wasmtime::component::{ComponentExportIndex, InstancePre, Linker, Val};
@@ -22,6 +23,7 @@ pub struct Linked {
     pub counts_fuel: bool,
     /// wasmtime's bound on values, in its own units, for each byte of `value_bytes`.
     pub value_cost: u64,
+    pub wasi_asks: Asks,
 }
 
 pub struct LinkedExport {
@@ -61,6 +63,7 @@ impl Linked {
             suspends: import_flags.iter().any(|flags| flags & IMPORT_SUSPENDS != 0),
             counts_fuel: engine_counts_fuel(engine),
             value_cost: if any_dynamic { dynamic_cost(compiled) } else { 1 },
+            wasi_asks: compiled.wasi.asks(),
         })
     }
 }
@@ -80,14 +83,19 @@ fn dynamic_cost(compiled: &Compiled) -> u64 {
 /// True if an import took the dynamic path.
 fn bind(linker: &mut Linker<Host>, compiled: &Compiled, import_flags: &[u32]) -> Outcome<bool> {
     let link = |e: wasmtime::Error| Failure::caused(TeStatus::Link, &e);
-    let interfaces: BTreeSet<&str> = compiled.imports.iter().map(|f| f.interface.as_str()).collect();
+    let imported = compiled.imports.iter().map(|f| f.interface.as_str());
+    let interfaces: BTreeSet<&str> = imported.chain(compiled.wasi.interfaces()).collect();
     let mut any_dynamic = false;
     for name in &compiled.empty_interfaces {
         linker.instance(name).map_err(link)?;
     }
     for interface in interfaces {
         let mut to = if interface.is_empty() { linker.root() } else { linker.instance(interface).map_err(link)? };
+        compiled.wasi.bind(&mut to, interface, import_flags).map_err(link)?;
         for (index, function) in compiled.imports.iter().enumerate().filter(|(_, f)| f.interface == interface) {
+            if compiled.wasi.is_asked(index) {
+                continue;
+            }
             let flags = import_flags[index];
             let suspends = flags & IMPORT_SUSPENDS != 0;
             let index = u32::try_from(index).map_err(|_| Failure::argument("too many imports"))?;

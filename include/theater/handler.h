@@ -153,7 +153,7 @@ struct HandlerSetup {
 };
 
 /// The host's side of one or more WIT interfaces, one in a process; makes a HandlerInstance for each actor whose
-/// manifest names its type. Thread-safe after construction.
+/// manifest names its type, or that imports it where no grant is needed. Thread-safe after construction.
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -165,6 +165,9 @@ class Handler {
   virtual std::span<const std::string_view> exports() const { return {}; }
   /// The fields of the [[handler]] block.
   virtual HandlerSchema schema() const { return {.type = std::string(type()), .description = {}, .fields = {}}; }
+  /// Whether only actors whose manifest names the type may import it. False for what gives them no power over anything
+  /// outside; no manifest can name it then.
+  virtual bool needs_grant() const { return true; }
   virtual Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const = 0;
 };
 
@@ -177,6 +180,7 @@ class HandlerRegistry {
   /// The handler of an interface, whichever of the names theater:simple and ntwk:theater and whatever version it is
   /// imported by.
   const Handler* find_by_interface(std::string_view interface) const;
+  /// Of those that a manifest can name.
   std::vector<HandlerSchema> schemas() const;
 
  private:

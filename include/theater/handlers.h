@@ -57,6 +57,16 @@ class SupervisorHandler final : public Handler {
   Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
 };
 
+/// Time, random bytes and output as components made by other languages' tools ask for them: the clocks, random, and
+/// standard output and error of WASI 0.2. The rest of it is closed, and answered by the engine. Every actor has it.
+class WasiHandler final : public Handler {
+ public:
+  std::string_view type() const override { return "wasi"; }
+  std::span<const HandlerInterface> imports() const override;
+  bool needs_grant() const override { return false; }
+  Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
+};
+
 /// The handlers that come with Theater, for actors that talk through this router, which must outlive the runtime.
 HandlerRegistry builtin_handlers(MessageRouter& router);
 

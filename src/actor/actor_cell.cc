@@ -10,6 +10,11 @@
 #include "sched/task.h"
 
 namespace theater::actor {
+const HandlerConfig& ActorSpec::config_of(std::size_t handler) const {
+  static const HandlerConfig nothing;
+  return handler < manifest.handlers.size() ? manifest.handlers[handler] : nothing;
+}
+
 std::uint32_t ActorSpec::accepted_kinds() const {
   std::uint32_t kinds = 1u << static_cast<unsigned>(MessageKind::kPosted);
   for (std::uint16_t slot = 0; slot < kFirstPostedSlot; ++slot) {
@@ -58,7 +63,7 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
   handlers_.reserve(spec_->handlers.size());
   for (std::size_t i = 0; i < spec_->handlers.size(); ++i) {
     auto made = spec_->handlers[i]->create(
-        {.actor = *this, .config = spec_->manifest.handlers[i], .manifest = spec_->manifest, .poster = poster_for(i)});
+        {.actor = *this, .config = spec_->config_of(i), .manifest = spec_->manifest, .poster = poster_for(i)});
     if (!made) {
       for (const auto& handler : handlers_) handler->actor_ended();
       handlers_.clear();

@@ -29,7 +29,7 @@ struct ActorSpec {
   /// By slot (MessageKind, then the handlers' own exports): the component's export index, kNotExported if it has none.
   std::vector<std::uint32_t> exports;
   static constexpr std::uint32_t kNotExported = UINT32_MAX;
-  /// The handlers of the manifest, in its order, and their configurations.
+  /// The handlers of the manifest, in its order, then those that need no grant.
   std::vector<const Handler*> handlers;
   /// By handler: its first slot in `exports`.
   std::vector<std::uint16_t> first_slots;
@@ -38,6 +38,8 @@ struct ActorSpec {
   std::uint64_t turn_deadline_ticks = UINT64_MAX;
 
   std::uint32_t export_of(std::uint16_t slot) const { return slot < exports.size() ? exports[slot] : kNotExported; }
+  /// What the manifest says to the handler in this place; nothing to one that needs no grant.
+  const HandlerConfig& config_of(std::size_t handler) const;
   /// A bit for each MessageKind that is exported.
   std::uint32_t accepted_kinds() const;
 };

@@ -95,7 +95,9 @@ const Handler* HandlerRegistry::find_by_interface(std::string_view interface) co
 
 std::vector<HandlerSchema> HandlerRegistry::schemas() const {
   std::vector<HandlerSchema> schemas;
-  for (const auto& handler : handlers_) schemas.push_back(handler->schema());
+  for (const auto& handler : handlers_) {
+    if (handler->needs_grant()) schemas.push_back(handler->schema());
+  }
   return schemas;
 }
 

@@ -73,8 +73,11 @@ Result<void> bind_imports(actor::ActorSpec& spec, const engine::Component& compo
     const Handler* handler = handlers.find_by_interface(import.interface);
     const auto place = handler == nullptr ? std::nullopt : place_of(*handler, import);
     if (!place) return no_handler(import);
-    const auto granted = std::ranges::find(spec.handlers, handler);
-    if (granted == spec.handlers.end()) return not_granted(*handler, import);
+    auto granted = std::ranges::find(spec.handlers, handler);
+    if (granted == spec.handlers.end()) {
+      if (handler->needs_grant()) return not_granted(*handler, import);
+      granted = spec.handlers.insert(granted, handler);
+    }
     spec.imports.push_back(
         {.handler = static_cast<std::uint16_t>(granted - spec.handlers.begin()), .function = *place});
     spec.functions.imports.push_back(engine::full_name(import));
