@@ -4,8 +4,8 @@
 #include <atomic>
 #include <random>
 
-#include "actor_world.h"
 #include "base/clock.h"
+#include "seeded_world.h"
 
 namespace theater::testing {
 namespace {
@@ -13,14 +13,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-/// Parameter 0: real threads; n: a simulation with seed n.
-class CellLifecycle : public ::testing::TestWithParam<int> {
+class CellLifecycle : public SeededWorld {
  protected:
-  void TearDown() override {
-    world.stop_all();
-    world.expect_accounted();
-    world.expect_chains_verify();
-  }
   void end_after_turn(const ActorId& id, std::uint64_t patience_ms) {
     world.on_cell(id, [patience_ms](actor::ActorCell& cell) {
       cell.end_after_turn(StopReason::kRequested, "", cell.monotonic_ns() + patience_ms * kNsPerMs);
@@ -42,7 +36,6 @@ class CellLifecycle : public ::testing::TestWithParam<int> {
     });
   }
 
-  ActorWorld world{static_cast<std::uint64_t>(GetParam())};
   std::atomic<int> begun = 0;
   std::atomic<int> done = 0;
 };

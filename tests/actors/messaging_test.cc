@@ -4,7 +4,7 @@
 #include <atomic>
 #include <thread>
 
-#include "actor_world.h"
+#include "seeded_world.h"
 
 namespace theater::testing {
 namespace {
@@ -14,15 +14,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-/// Parameter 0: real threads; n: a simulation with seed n; 100 and more: see ActorWorld::kSlowDisk.
-class Messaging : public ::testing::TestWithParam<int> {
+class Messaging : public SeededWorld {
  protected:
-  void TearDown() override {
-    world.stop_all();
-    world.expect_accounted();
-    world.expect_chains_verify();
-  }
-  ActorWorld world{static_cast<std::uint64_t>(GetParam())};
   std::mutex mutex;
   std::vector<std::string> seen;
   std::atomic<int> count = 0;

@@ -9,23 +9,16 @@
 #include <thread>
 #include <vector>
 
-#include "actor_world.h"
 #include "base/limits.h"
+#include "seeded_world.h"
 
 namespace theater::testing {
 namespace {
 
 using ::testing::StartsWith;
 
-/// Parameters as in messaging_test.cc: 0 is real threads, n a simulation with seed n.
-class Turns : public ::testing::TestWithParam<int> {
+class Turns : public SeededWorld {
  protected:
-  void TearDown() override {
-    world.stop_all();
-    world.expect_accounted();
-    world.expect_chains_verify();
-  }
-  ActorWorld world{static_cast<std::uint64_t>(GetParam())};
   std::atomic<int> count = 0;
 };
 
