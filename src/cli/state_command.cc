@@ -1,5 +1,4 @@
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
@@ -26,12 +25,6 @@ struct Found {
   std::optional<std::uint64_t> sequence;
   std::optional<Bytes> state;
 };
-
-/// No chain lies there, so it names an actor of a server.
-bool names_an_actor(const Options& options) {
-  std::error_code ignored;
-  return !options.remote.address.empty() || !std::filesystem::exists(options.source, ignored);
-}
 
 Result<Found> ask_server(const Options& options) {
   if (options.at) {
@@ -107,7 +100,7 @@ void add_state_command(CLI::App& app, Context& context) {
   command->add_option("-o,--output", options->output, "Write its bytes to a new file instead")->type_name("FILE");
   command->footer("Exit codes: 0 done; 1 the state cannot be had; 130 interrupted.");
   command->callback([options, &context] {
-    auto found = names_an_actor(*options) ? ask_server(*options) : rerun(*options);
+    auto found = names_an_actor(options->source, options->remote) ? ask_server(*options) : rerun(*options);
     if (found && !options->output.empty()) {
       auto written = write_new_file(options->output, as_text(found->state.value_or(Bytes())));
       if (written) return;

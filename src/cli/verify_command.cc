@@ -227,14 +227,9 @@ class Verification {
     output.line("        the " + grouped(events) + " events before it are as they were recorded");
   }
 
-  // A bundle ---------------------------------------------------------------------------------------------------------
-
-  Result<void> verify_bundle(const std::string& path) {
-    BundleVerifyOptions options;
-    options.expectation = expectation();
-    options.older_note = known_.older_note;
-    options.log_name = known_.log_name;
-    const auto report = theater::verify_bundle(path, std::move(options));
+  /// Of a bundle or a directory.
+  template <class Report>
+  Result<void> conclude(const std::string& path, const Result<Report>& report) {
     if (!report) return fail(report.error());
     all_good_ &= report->ok();
     if (context_.json) {
@@ -243,6 +238,16 @@ class Verification {
       show_text(path, *report);
     }
     return {};
+  }
+
+  // A bundle ---------------------------------------------------------------------------------------------------------
+
+  Result<void> verify_bundle(const std::string& path) {
+    BundleVerifyOptions options;
+    options.expectation = expectation();
+    options.older_note = known_.older_note;
+    options.log_name = known_.log_name;
+    return conclude(path, theater::verify_bundle(path, std::move(options)));
   }
 
   void show_json(const std::string& path, const BundleVerifyReport& report) {
@@ -292,15 +297,7 @@ class Verification {
     options.log_name = known_.log_name;
     if (known_.proof) options.heads = {known_.proof->entry};
     options.progress = [&](std::uint64_t events) { progress.update(events, "events"); };
-    const auto report = store::verify_directory(path, std::move(options));
-    if (!report) return fail(report.error());
-    all_good_ &= report->ok();
-    if (context_.json) {
-      show_json(path, *report);
-    } else {
-      show_text(path, *report);
-    }
-    return {};
+    return conclude(path, store::verify_directory(path, std::move(options)));
   }
 
   void show_json(const std::string& path, const store::DirectoryVerifyReport& report) {
