@@ -65,13 +65,17 @@ pub struct TrapReport {
 impl TrapReport {
     pub fn of(error: &wasmtime::Error) -> TrapReport {
         let code = trap_code(error);
-        // wasmtime's own words for this speak of its accounting.
-        let plain = code == TeTrap::ValueTooLarge && !error.is::<ValueTooLarge>();
-        TrapReport {
-            code,
-            message: if plain { "a value from the guest is over its limit in bytes".into() } else { describe(error) },
-            backtrace: error.downcast_ref::<WasmBacktrace>().map(backtrace_lines).unwrap_or_default(),
-        }
+        let message = match (code, error.downcast_ref::<Trap>()) {
+            // wasmtime adds the address where a guard page caught the access, and has none where a check did: which of the
+            // two it is differs between machines, and a chain must not.
+            (TeTrap::MemoryOutOfBounds, Some(trap)) => trap.to_string(),
+            // wasmtime's own words for this speak of its accounting.
+            (TeTrap::ValueTooLarge, _) if !error.is::<ValueTooLarge>() => {
+                "a value from the guest is over its limit in bytes".into()
+            }
+            _ => describe(error),
+        };
+        TrapReport { code, message, backtrace: error.downcast_ref::<WasmBacktrace>().map(backtrace_lines).unwrap_or_default() }
     }
 }
 

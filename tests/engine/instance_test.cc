@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -181,6 +183,37 @@ TEST_P(EveryPath, each_misdeed_traps_with_its_own_code) {
     EXPECT_EQ(to_string(outcome.trap), to_string(harm.trap)) << harm.message << ": " << text(outcome.message);
     EXPECT_FALSE(text(outcome.message).empty());
     EXPECT_TRUE(g->host().asked.empty()) << harm.message;
+  }
+}
+
+/// An engine whose memories are small enough for their accesses to be checked, as where address space is scarce.
+std::unique_ptr<Engine> engine_that_checks_bounds() {
+  rlimit before{};
+  EXPECT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  // Any limit makes the engine sparing; this one is never met.
+  const rlimit scarce{.rlim_cur = std::min<rlim_t>(before.rlim_max, rlim_t{1} << 62), .rlim_max = before.rlim_max};
+  EXPECT_EQ(setrlimit(RLIMIT_AS, &scarce), 0);
+  auto engine = must(Engine::create({.allocation = Allocation::kOnDemand, .instances = 1}));
+  EXPECT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+  return engine;
+}
+
+TEST(Traps, are_told_alike_by_engines_that_check_bounds_and_that_have_guard_pages) {
+  ASSERT_TRUE(have_clang()) << "no clang that makes WebAssembly";
+  const auto guarding = must(Engine::create({.allocation = Allocation::kOnDemand, .instances = 1}));
+  const auto checking = engine_that_checks_bounds();
+  for (const std::string_view misdeed : {"x", "i", "d", "r", "u"}) {
+    const auto first = must(TestGuest::create(*guarding, misbehaving_guest(), {}));
+    const auto second = must(TestGuest::create(*checking, misbehaving_guest(), {}));
+    const Outcome& one = first->send(misdeed);
+    const Outcome& other = second->send(misdeed);
+    EXPECT_EQ(to_string(one.trap), to_string(other.trap)) << misdeed;
+    EXPECT_EQ(text(one.message), text(other.message)) << misdeed;
+    EXPECT_EQ(text(one.backtrace), text(other.backtrace)) << misdeed;
+    // How deep a stack goes depends on the frames, which are larger with checks.
+    if (one.trap != TE_TRAP_STACK_OVERFLOW) {
+      EXPECT_EQ(one.fuel_used, other.fuel_used) << misdeed;
+    }
   }
 }
 

@@ -18,7 +18,11 @@ class ReplayTest : public RuntimeTest {
         std::filesystem::path(::testing::TempDir()) / ("theater_replay_" + std::to_string(::getpid()) + "_" +
                                                        ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder);
-    RuntimeTest::SetUp();
+    RuntimeOptions options;
+    // Few, so that their memories are of the kind that a replay has, also where a sanitizer took most of the address
+    // space: stacks overflow at the same depth then.
+    options.actors_max = 256;
+    start(std::move(options));
   }
   void TearDown() override {
     RuntimeTest::TearDown();
