@@ -504,7 +504,7 @@ Result<BundleVerifyReport> verify_bundle(const std::string& path, BundleVerifyOp
   const std::vector<KnownHead> heads = heads_of((*bundle)->proofs());
   expectation.heads.insert(expectation.heads.end(), heads.begin(), heads.end());
   std::ranges::sort(expectation.heads);
-  auto chain = verify_chain_file(path, std::move(expectation), (*bundle)->chain());
+  auto chain = verify_chain_file(path, std::move(expectation), (*bundle)->chain(), options.progress);
   if (!chain) return take_fault(chain.error());
   report.chain = std::move(chain->chain);
   if (!report.chain.ok()) return report;

@@ -105,6 +105,8 @@ struct BundleVerifyOptions {
   std::optional<std::string> older_note;
   /// The name of the log that all proofs must be of; there must be one at least.
   std::optional<std::string> log_name;
+  /// Told now and then how many events were verified.
+  std::function<void(std::uint64_t events)> progress;
 };
 
 /// Verifies a bundle, trusting nothing but it. An error only when it cannot be read or is no bundle.

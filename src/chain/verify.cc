@@ -253,6 +253,8 @@ VerifyReport verify(const ChainSnapshot& snapshot, VerifyExpectation expectation
 
 namespace {
 
+constexpr std::uint64_t kEventsPerProgress = 100'000;
+
 /// What is wrong with the record, if anything: feeds it to the verifier.
 std::optional<std::string> check_record(const ChainFileRecord& record, ChainVerifier& verifier,
                                         std::size_t& pending_payloads) {
@@ -282,14 +284,15 @@ std::optional<std::string> check_record(const ChainFileRecord& record, ChainVeri
 
 }  // namespace
 
-Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpectation expectation,
-                                           FileSection section) {
+Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpectation expectation, FileSection section,
+                                           const std::function<void(std::uint64_t)>& progress) {
   auto reader = ChainFileReader::open(path, section);
   if (!reader) return fail(std::move(reader.error()));
   ChainVerifier verifier(std::move(expectation));
   FileVerifyReport report;
   std::optional<std::string> fault;
   std::size_t pending_payloads = 0;
+  std::uint64_t next_progress = kEventsPerProgress;
   while (!fault && verifier.report().ok()) {
     auto record = (*reader)->next();
     if (!record) {
@@ -300,6 +303,10 @@ Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpect
     if (!*record) break;
     fault = check_record(**record, verifier, pending_payloads);
     report.closed = (*record)->type == ChainFileRecord::Type::kClosed;
+    if (progress && verifier.report().events >= next_progress) {
+      progress(verifier.report().events);
+      next_progress = verifier.report().events + kEventsPerProgress;
+    }
   }
   report.torn_bytes = (*reader)->torn_bytes();
   report.chain = verifier.finish(std::move(fault));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -152,8 +153,9 @@ struct FileVerifyReport {
 };
 
 /// Verifies a chain file in bounded memory. An error only when it cannot be opened or read or is no chain file;
-/// everything else is in the report.
+/// everything else is in the report. `progress`: told now and then how many events were verified.
 Result<FileVerifyReport> verify_chain_file(const std::string& path, VerifyExpectation expectation = {},
-                                           FileSection section = {});
+                                           FileSection section = {},
+                                           const std::function<void(std::uint64_t events)>& progress = {});
 
 }  // namespace theater

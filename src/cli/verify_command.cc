@@ -157,6 +157,14 @@ class Verification {
     return verify_chain(path);
   }
 
+  using EventProgress = std::function<void(std::uint64_t events)>;
+  /// Says how far `verify` is. The line is gone before a word is said of what was found.
+  template <class Verify>
+  static auto watched(const std::string& path, Verify verify) {
+    Progress progress("Verifying " + path);
+    return verify([&progress](std::uint64_t events) { progress.update(events, "events"); });
+  }
+
   VerifyExpectation expectation() const {
     VerifyExpectation expectation;
     expectation.head_hash = known_.head;
@@ -176,7 +184,8 @@ class Verification {
                       " is a chain file, which holds no proof that it is in a log: give one "
                       "with --proof, or verify its data directory or bundle");
     }
-    const auto report = verify_chain_file(path, expectation());
+    const auto report =
+        watched(path, [&](EventProgress progress) { return verify_chain_file(path, expectation(), {}, progress); });
     if (!report) return fail(report.error());
     all_good_ &= report->ok();
     if (context_.json) {
@@ -247,7 +256,10 @@ class Verification {
     options.expectation = expectation();
     options.older_note = known_.older_note;
     options.log_name = known_.log_name;
-    return conclude(path, theater::verify_bundle(path, std::move(options)));
+    return conclude(path, watched(path, [&](EventProgress progress) {
+                      options.progress = std::move(progress);
+                      return theater::verify_bundle(path, std::move(options));
+                    }));
   }
 
   void show_json(const std::string& path, const BundleVerifyReport& report) {
@@ -291,13 +303,14 @@ class Verification {
   // A data directory -------------------------------------------------------------------------------------------------
 
   Result<void> verify_directory(const std::string& path) {
-    Progress progress("Verifying " + path);
     store::DirectoryVerifyOptions options;
     options.older_note = known_.older_note;
     options.log_name = known_.log_name;
     if (known_.proof) options.heads = {known_.proof->entry};
-    options.progress = [&](std::uint64_t events) { progress.update(events, "events"); };
-    return conclude(path, store::verify_directory(path, std::move(options)));
+    return conclude(path, watched(path, [&](EventProgress progress) {
+                      options.progress = std::move(progress);
+                      return store::verify_directory(path, std::move(options));
+                    }));
   }
 
   void show_json(const std::string& path, const store::DirectoryVerifyReport& report) {
