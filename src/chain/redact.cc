@@ -37,12 +37,6 @@ class WithoutValues final : public ForwardingChainSource {
   mutable NamedValues removed_;
 };
 
-RedactSummary summary_of(const NamedValues& removed) {
-  RedactSummary summary{.values = removed.size()};
-  for (const auto& [digest, size] : removed) summary.bytes += size;
-  return summary;
-}
-
 Result<void> copy_records(ChainFileReader& reader, ChainFileWriter& writer, const std::set<Digest>& values,
                           NamedValues& removed, const RedactProgress& progress) {
   while (true) {
@@ -79,6 +73,12 @@ Result<void> copy_records(ChainFileReader& reader, ChainFileWriter& writer, cons
 }
 
 }  // namespace
+
+RedactSummary summary_of(const NamedValues& removed) {
+  RedactSummary summary{.values = removed.size()};
+  for (const auto& [digest, size] : removed) summary.bytes += size;
+  return summary;
+}
 
 Result<NamedValues> values_of_events(const ChainSource& source, const std::set<std::uint64_t>& sequences, bool all,
                                      const RedactProgress& progress) {

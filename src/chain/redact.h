@@ -30,6 +30,8 @@ struct RedactSummary {
   std::uint64_t bytes = 0;
 };
 
+RedactSummary summary_of(const NamedValues& removed);
+
 /// Writes the chain file anew without the content of these values. Its links, and whether it was closed, stay as they
 /// are; a torn tail is left out. kCorrupt when the file is damaged; kAlreadyExists.
 Result<RedactSummary> redact_chain_file(const std::string& path, const std::string& new_path,

@@ -240,7 +240,9 @@ Result<void> DataDirectory::recover_segment(Segment& segment, bool was_closed, b
   torn_bytes_ += scanned->tail.torn_bytes;
   join(scanned->index, segment.number, std::nullopt, entries_);
   if (is_closed && scanned->damages.empty()) return {};
-  if (!is_closed && !was_closed && access_ == Access::kWrite && (*scanner)->header()) {
+  // One whose end is there and whose index cannot be read stays as it is: a second end would be damage.
+  const bool has_end = is_closed || was_closed || scanned->tail.closed;
+  if (!has_end && access_ == Access::kWrite && (*scanner)->header()) {
     if (auto closed = end_segment(segment, *scanned, (*scanner)->take_file()); !closed) return closed;
     return {};
   }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "chain/chain_source.h"
+#include "chain/redact.h"
 #include "store/content_store.h"
 #include "store/file_system.h"
 #include "store/recovery.h"
@@ -140,9 +142,15 @@ class DataDirectory {
   /// thread at a time; beside those who read and write.
   Result<RetentionSummary> retain(const std::function<RetentionRule(const StoredActor&)>& rule_of,
                                   std::uint64_t now_ns);
+  /// Removes the content of these large values and states. Links name them by digest, so that every proof still holds.
+  /// On return it is gone from the files; cut off anywhere, each value is there or gone, and a second call removes the
+  /// rest. No segment may be open. kInvalidArgument for what actors run with; kCorrupt when one was changed: nothing
+  /// is removed then.
+  Result<RedactSummary> redact(const std::set<Digest>& values);
 
  private:
   friend class DirectoryChain;
+  class Redaction;
   class Retention;
   struct Segment {
     std::uint64_t number = 0;

@@ -32,8 +32,8 @@ bool is_whole(ByteView bytes, RecordType type) {
   return sha256(content) == digest_at(content.data() + content.size());
 }
 
-/// The header of a payload whose redaction was cut off: type and check are of different moments.
-std::optional<RecordHeader> half_redacted(const std::uint8_t* bytes) {
+/// The header of a payload that was redacted: one of type and check is the payload's.
+std::optional<RecordHeader> redacted_header(const std::uint8_t* bytes) {
   constexpr auto kPayload = static_cast<std::uint8_t>(RecordType::kPayload);
   constexpr auto kRedacted = static_cast<std::uint8_t>(RecordType::kRedacted);
   if (bytes[0] != kPayload && bytes[0] != kRedacted) return std::nullopt;
@@ -172,7 +172,7 @@ Result<ScanStep> SegmentScanner::read_record() {
   if (!bytes) return fail(bytes.error());
   if (bytes->size() < kRecordHeaderBytes) return bad_record("the file was cut within a record");
   auto header = chain::get_record_header(bytes->data());
-  if (!header) header = half_redacted(bytes->data());
+  if (!header) header = redacted_header(bytes->data());
   if (!header) return bad_record("no record begins here");
   const bool is_group = header->type == static_cast<std::uint8_t>(RecordType::kGroup);
   if (!is_possible(header->type, header->length) || header->type == static_cast<std::uint8_t>(RecordType::kSegment) ||
@@ -271,6 +271,10 @@ Result<ScanStep> SegmentScanner::bad_group() {
       const auto matches = content_matches(first, *header);
       if (!matches) return fail(matches.error());
       is_followed = *matches;
+    } else if (const auto redacted = redacted_header(bytes->data())) {
+      // Its content proves nothing any more; its check and where it ends must do.
+      is_followed =
+          is_possible(redacted->type, redacted->length) && first + kRecordFrameBytes + redacted->length <= group_end_;
     }
   }
   if (!is_followed) fault.bytes = group_end_ - offset_;
@@ -358,21 +362,35 @@ Result<void> SegmentScanner::look_behind(std::uint64_t offset) {
   return {};
 }
 
+namespace {
+
+std::unexpected<Error> changed_value(const Digest& digest) {
+  return fail(ErrorCode::kCorrupt, "the large value " + to_hex(digest) + " was changed");
+}
+
+}  // namespace
+
+Result<RecordHeader> read_payload_header(const File& file, std::uint64_t offset, const Digest& digest) {
+  std::uint8_t bytes[kRecordHeaderBytes];
+  const auto read = file.read(offset, bytes);
+  if (!read) return fail(read.error());
+  if (*read < sizeof(bytes)) return changed_value(digest);
+  auto header = chain::get_record_header(bytes);
+  if (!header) header = redacted_header(bytes);
+  const bool is_payload = header && (header->type == static_cast<std::uint8_t>(RecordType::kPayload) ||
+                                     header->type == static_cast<std::uint8_t>(RecordType::kRedacted));
+  if (!is_payload || !is_possible(header->type, header->length)) return changed_value(digest);
+  return *header;
+}
+
 Result<std::optional<Bytes>> read_payload(const File& file, std::uint64_t offset, const Digest& digest) {
-  const auto changed = [&] { return fail(ErrorCode::kCorrupt, "the large value " + to_hex(digest) + " was changed"); };
-  std::uint8_t header_bytes[kRecordHeaderBytes];
-  auto read = file.read(offset, header_bytes);
-  if (!read) return fail(read.error());
-  if (*read < sizeof(header_bytes)) return changed();
-  auto header = chain::get_record_header(header_bytes);
-  if (!header) header = half_redacted(header_bytes);
-  if (!header || !is_possible(header->type, header->length)) return changed();
+  const auto header = read_payload_header(file, offset, digest);
+  if (!header) return fail(header.error());
   if (header->type == static_cast<std::uint8_t>(RecordType::kRedacted)) return std::optional<Bytes>();
-  if (header->type != static_cast<std::uint8_t>(RecordType::kPayload)) return changed();
   Bytes content(header->length);
-  read = file.read(offset + kRecordHeaderBytes, content);
+  const auto read = file.read(offset + kRecordHeaderBytes, content);
   if (!read) return fail(read.error());
-  if (*read < content.size() || sha256(content) != digest) return changed();
+  if (*read < content.size() || sha256(content) != digest) return changed_value(digest);
   return std::optional(std::move(content));
 }
 

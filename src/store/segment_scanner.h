@@ -116,6 +116,8 @@ class SegmentScanner {
   std::uint64_t window_offset_ = 0;
 };
 
+/// The header of the payload at this place, of type payload or redacted; kCorrupt when there is neither.
+Result<chain::RecordHeader> read_payload_header(const File& file, std::uint64_t offset, const Digest& digest);
 /// The payload at this place; none when it was redacted, kCorrupt when another digest or nothing whole is there.
 Result<std::optional<Bytes>> read_payload(const File& file, std::uint64_t offset, const Digest& digest);
 /// The index of a segment that was closed, found from its end without reading the rest; none when there is none or it

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/sha256.h"
+#include "chain/link_codec.h"
 #include "chain/verify.h"
 #include "runtime_fixture.h"
 #include "store/data_directory.h"
@@ -291,6 +293,83 @@ TEST_F(Durable, a_damaged_chain_is_not_resumed_and_the_others_are) {
   EXPECT_THAT(warnings, ElementsAre(HasSubstr("is damaged"), HasSubstr("a signed checkpoint knows it")));
   EXPECT_THAT(warnings, Each(HasSubstr(to_string(*damaged))));
   EXPECT_EQ(ask_text(*whole, "x"), "x");
+}
+
+// States --------------------------------------------------------------------------------------------------------------
+
+/// What of an actor's states is kept whole, where they are too long to stand in their events.
+class KeptStates : public Durable {
+ protected:
+  /// Gives an actor with this policy one state after the other; of each whether it is kept at the end, in order.
+  std::vector<bool> kept_with(const std::string& keys, const std::string& policy) {
+    const auto id = spawn_with("echo", "guests/echo", keys, "[chain]\n" + policy);
+    EXPECT_TRUE(id) << id.error().to_string();
+    for (char letter = 'a'; letter < 'g'; ++letter) send(*id, std::string(100, letter));
+    EXPECT_EQ(ask_text(*id, "state"), std::string(100, 'f'));
+    runtime.reset();
+    std::vector<bool> kept;
+    const auto directory = look();
+    const auto chain = directory->chain(*id);
+    const auto links = (*chain)->links(0);
+    while (const auto link = *(*links)->next()) {
+      chain::LinkDecoder decoder(link->bytes);
+      chain::EventView event;
+      while (decoder.next(event)) {
+        chain::visit_digests(event, [&](ByteView named, std::uint64_t) {
+          Digest digest;
+          std::ranges::copy(named, digest.begin());
+          kept.push_back((*chain)->find(digest).has_value());
+        });
+      }
+    }
+    return kept;
+  }
+};
+
+TEST_F(KeptStates, without_a_policy_the_last_one_is_kept_at_the_end) {
+  EXPECT_THAT(kept_with("", ""), ElementsAre(false, false, false, false, false, true));
+}
+
+TEST_F(KeptStates, after_so_many_turns_and_at_the_end) {
+  // init is the first turn.
+  EXPECT_THAT(kept_with("", "snapshot_turns = 3\n"), ElementsAre(false, true, false, false, true, true));
+}
+
+TEST_F(KeptStates, after_so_many_bytes_of_chain_and_at_the_end) {
+  EXPECT_THAT(kept_with("", "snapshot_bytes = 1\n"), Contains(true).Times(::testing::Ge(2)));
+  open();
+  const std::vector<bool> kept = kept_with("", "snapshot_bytes = \"1MiB\"\n");
+  EXPECT_THAT(kept, ElementsAre(false, false, false, false, false, true)) << "there were not so many";
+}
+
+TEST_F(KeptStates, each_one_of_an_actor_that_is_to_be_resumed) { EXPECT_THAT(kept_with(kResume, ""), Each(true)); }
+
+TEST_F(KeptStates, an_actor_whose_last_state_was_removed_is_not_resumed_and_the_others_are) {
+  const auto whole = spawn_with("whole", "guests/echo", kResume);
+  const auto redacted = spawn_with("redacted", "guests/echo", kResume);
+  ASSERT_TRUE(whole && redacted);
+  send(*whole, std::string(100, 'w'));
+  send(*redacted, std::string(100, 'r'));
+  EXPECT_EQ(ask_text(*whole, "x"), "x");
+  EXPECT_EQ(ask_text(*redacted, "x"), "x");
+  runtime.reset();
+  {
+    auto directory = store::DataDirectory::open(folder / "data", store::DataDirectory::Access::kWrite);
+    ASSERT_TRUE(directory);
+    const auto removed = (*directory)->redact({sha256(as_bytes(std::string(100, 'r')))});
+    ASSERT_TRUE(removed) << removed.error().to_string();
+    EXPECT_EQ(removed->values, 1u);
+  }
+  open();
+  const auto resumed = runtime->resume();
+  ASSERT_THAT(resumed, SizeIs(2));
+  for (const ResumedActor& actor : resumed) {
+    EXPECT_EQ(actor.error.has_value(), actor.id == *redacted);
+    if (actor.error) {
+      EXPECT_THAT(actor.error->to_string(), HasSubstr("its last state"));
+    }
+  }
+  EXPECT_THAT(warnings, IsEmpty()) << "what is removed is no damage";
 }
 
 // When the disk fails -------------------------------------------------------------------------------------------------
