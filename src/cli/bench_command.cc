@@ -11,7 +11,9 @@
 
 #include "base/clock.h"
 #include "cli/bench_components.h"
+#include "cli/bench_disk.h"
 #include "cli/commands.h"
+#include "cli/remote.h"
 #include "theater/runtime.h"
 
 namespace theater::cli {
@@ -28,11 +30,16 @@ struct BenchOptions {
   std::uint32_t shards = 0;
   std::string record = "on";
   std::string placement = "pairs";
+  /// Where chains are kept on disk; empty: in memory only.
+  std::string data;
+  std::string durability = "batched";
 };
 
 constexpr std::size_t kIdBytes = 36;
 /// Actors whose chains the times are taken from.
 constexpr std::size_t kSampledActors = 64;
+/// Of each, at most so many of its latest events.
+constexpr std::uint64_t kSampledEvents = 100'000;
 /// Time before the measurement, for caches and branch predictors.
 constexpr std::chrono::milliseconds kWarmUp{300};
 
@@ -61,6 +68,10 @@ struct Measured {
   std::uint64_t events = 0;
   std::uint64_t resident = 0;
   std::vector<std::uint64_t> times_ns;
+  /// Written to the data directory meanwhile.
+  std::uint64_t disk_bytes = 0;
+  /// The same as events, as each has the same share of the bytes.
+  std::uint64_t disk_events = 0;
 };
 
 class Bench {
@@ -68,18 +79,49 @@ class Bench {
   Bench(const BenchOptions& options, Context& context) : options_(options), context_(context) {}
 
   Result<Measured> run() {
+    if (auto measured = measure_disk(); !measured) return fail(std::move(measured.error()));
     if (auto started = start(); !started) return fail(std::move(started.error()));
+    auto measured = run_actors();
+    if (!measured) return measured;
+    shards_ = runtime_->shards();
+    const std::uint64_t events = runtime_->events_recorded();
+    runtime_->shut_down();
+    if (!disk_) return measured;
+    // Now all of them are there.
+    const std::uint64_t bytes = std::max<std::uint64_t>(1, disk_->segment_bytes());
+    measured->disk_events = static_cast<std::uint64_t>(static_cast<double>(measured->disk_bytes) *
+                                                       static_cast<double>(events) / static_cast<double>(bytes));
+    if (auto again = measure_disk(); !again) return fail(std::move(again.error()));
+    return measured;
+  }
+
+  std::uint32_t shards() const { return shards_; }
+  /// None when nothing is kept on disk.
+  BenchDisk* disk() { return disk_.get(); }
+
+ private:
+  Result<void> measure_disk() {
+    if (options_.data.empty()) return {};
+    if (!disk_) {
+      auto made = BenchDisk::make(options_.data);
+      if (!made) return fail(std::move(made.error()));
+      disk_ = std::move(*made);
+    }
+    return disk_->measure();
+  }
+  std::uint64_t disk_bytes() const { return disk_ ? disk_->segment_bytes() : 0; }
+
+  Result<Measured> run_actors() {
     if (options_.bench == "ping-pong") return ping_pong();
     if (options_.bench == "requests") return requests();
     if (options_.bench == "fan-in") return fan_in();
     return spawn_many();
   }
 
-  std::uint32_t shards() const { return runtime_->shards(); }
-
- private:
   Result<void> start() {
     RuntimeOptions options;
+    if (disk_) options.data_directory = disk_->data_directory();
+    options.warn = [this](std::string_view line) { context_.log.warning(line); };
     options.shards = options_.shards;
     options.record = options_.record == "on";
     options.actors_max = std::max(options_.actors + 1, 64u);
@@ -91,10 +133,12 @@ class Bench {
   }
 
   Result<Blueprint> prepare(std::string_view name, ByteView component) {
-    const std::string text = "name = \"" + std::string(name) + "\"\nversion = \"1\"\ncomponent = \"embedded.wasm\"\n" +
-                             "[[handler]]\ntype = \"message-server\"\n[limits]\nmessage_max_bytes = " +
-                             std::to_string(std::max<std::uint64_t>(options_.size, 1u << 20)) + "\nmailbox_bytes = " +
-                             std::to_string(std::max<std::uint64_t>(options_.size * 64, 8u << 20)) + "\n";
+    std::string text = "name = \"" + std::string(name) + "\"\nversion = \"1\"\ncomponent = \"embedded.wasm\"\n" +
+                       "[[handler]]\ntype = \"message-server\"\n[limits]\nmessage_max_bytes = " +
+                       std::to_string(std::max<std::uint64_t>(options_.size, 1u << 20)) +
+                       "\nmailbox_bytes = " + std::to_string(std::max<std::uint64_t>(options_.size * 64, 8u << 20)) +
+                       "\n";
+    if (disk_) text += "[chain]\ndurability = \"" + options_.durability + "\"\n";
     ParseOptions parse;
     parse.base_directory = "/";
     auto manifest = parse_manifest(text, parse);
@@ -119,10 +163,12 @@ class Bench {
     Measured measured;
     const std::uint64_t messages = router_.totals().delivered;
     const std::uint64_t events = runtime_->events_recorded();
+    const std::uint64_t bytes = disk_bytes();
     const auto start = SteadyClock::now();
     std::this_thread::sleep_for(std::chrono::duration<double>(options_.seconds));
     measured.messages = router_.totals().delivered - messages;
     measured.events = runtime_->events_recorded() - events;
+    measured.disk_bytes = disk_bytes() - bytes;
     measured.seconds = seconds_since(start);
     measured.resident = resident_bytes();
     return measured;
@@ -131,7 +177,8 @@ class Bench {
   /// Times between one actor's events of a kind, from the latest of them that are kept.
   void take_times(const ActorId& id, EventKind kind, std::uint64_t divisor,
                   std::vector<std::uint64_t>& times_ns) const {
-    const auto events = runtime_->events(id);
+    const std::uint64_t count = turns(id);
+    const auto events = runtime_->events(id, count - std::min(count, kSampledEvents));
     if (!events) return;
     std::uint64_t last_ns = 0;
     for (const Event& event : *events) {
@@ -216,6 +263,7 @@ class Bench {
     measured.times_ns.resize(options_.actors);
     const std::uint64_t resident = resident_bytes();
     const std::uint64_t events = runtime_->events_recorded();
+    const std::uint64_t bytes = disk_bytes();
     std::mutex mutex;
     std::condition_variable finished;
     std::uint32_t done = 0;
@@ -249,6 +297,7 @@ class Bench {
     if (error) return fail(std::move(*error));
     measured.messages = options_.actors;
     measured.events = runtime_->events_recorded() - events;
+    measured.disk_bytes = disk_bytes() - bytes;
     measured.resident = resident_bytes() - resident;
     return measured;
   }
@@ -262,11 +311,33 @@ class Bench {
   const BenchOptions& options_;
   Context& context_;
   MessageRouter router_;
+  /// Outlives the runtime that writes there.
+  std::unique_ptr<BenchDisk> disk_;
   std::unique_ptr<Runtime> runtime_;
+  std::uint32_t shards_ = 0;
 };
 
-void show(Context& context, const BenchOptions& options, std::uint32_t shards, Measured& measured) {
-  const double rate = measured.seconds > 0 ? static_cast<double>(measured.messages) / measured.seconds : 0;
+double per_second(std::uint64_t count, const Measured& measured) {
+  return measured.seconds > 0 ? static_cast<double>(count) / measured.seconds : 0;
+}
+
+void show_disk(Context& context, const BenchOptions& options, BenchDisk& disk, const Measured& measured,
+               double p50_us) {
+  const double sync_us = percentile_us(disk.sync_times_ns(), 0.5);
+  context.output.line("  on disk (" + options.durability + "): " +
+                      grouped(static_cast<std::uint64_t>(per_second(measured.disk_events, measured))) + " events/s, " +
+                      byte_size(static_cast<std::uint64_t>(per_second(measured.disk_bytes, measured))) + "/s");
+  char text[256];
+  std::snprintf(text, sizeof(text), "  the disk by itself: fdatasync of 4 KiB p50 %.0f µs, ", sync_us);
+  context.output.line(text + byte_size(static_cast<std::uint64_t>(disk.bytes_per_second())) + "/s written");
+  if (options.durability != "sync" || p50_us == 0) return;
+  std::snprintf(text, sizeof(text), "  the p50 above is %.2f such fdatasyncs", p50_us / sync_us);
+  context.output.line(text);
+}
+
+void show(Context& context, const BenchOptions& options, Bench& bench, Measured& measured) {
+  const std::uint32_t shards = bench.shards();
+  const double rate = per_second(measured.messages, measured);
   const double p50_us = percentile_us(measured.times_ns, 0.5);
   const double p99_us = percentile_us(measured.times_ns, 0.99);
   if (context.json) {
@@ -285,6 +356,14 @@ void show(Context& context, const BenchOptions& options, std::uint32_t shards, M
     if (!measured.times_ns.empty()) {
       json["p50_us"] = p50_us;
       json["p99_us"] = p99_us;
+    }
+    if (BenchDisk* disk = bench.disk()) {
+      json["durability"] = options.durability;
+      json["disk_events_rate"] = per_second(measured.disk_events, measured);
+      json["disk_bytes_rate"] = per_second(measured.disk_bytes, measured);
+      json["fdatasync_p50_us"] = percentile_us(disk->sync_times_ns(), 0.5);
+      json["fdatasync_p99_us"] = percentile_us(disk->sync_times_ns(), 0.99);
+      json["disk_write_rate"] = disk->bytes_per_second();
     }
     context.output.line(json.dump());
     return;
@@ -311,6 +390,7 @@ void show(Context& context, const BenchOptions& options, std::uint32_t shards, M
       "  " + grouped(measured.events) + " events, " + byte_size(measured.resident) +
       (spawn ? " more memory, " + byte_size(measured.resident / std::max(1u, options.actors)) + " an actor"
              : " resident"));
+  if (bench.disk() != nullptr) show_disk(context, options, *bench.disk(), measured, p50_us);
 }
 
 }  // namespace
@@ -341,20 +421,34 @@ void add_bench_command(CLI::App& app, Context& context) {
                    "pairs: partners share a shard. spread: they do not, if there are several")
       ->check(CLI::IsMember({"pairs", "spread"}))
       ->capture_default_str();
+  auto* data = command
+                   ->add_option("--data", options->data,
+                                "Keep chains on disk: in a new folder in this one, which is removed at the end")
+                   ->type_name("DIR");
+  command
+      ->add_option("--durability", options->durability,
+                   "How safely chains are kept there: none (in memory), batched (within milliseconds), sync (before "
+                   "anyone sees what an actor did)")
+      ->check(CLI::IsMember({"none", "batched", "sync"}))
+      ->capture_default_str()
+      ->needs(data);
   command->add_flag("--json", context.json, "One JSON object");
   command->footer(
       "Times come from the events recorded last: for ping-pong a message's part of the way there and back, for "
       "requests the round\n"
-      "trip, for fan-in the time between two messages at the receiver; for spawn the time until init has returned.");
+      "trip, for fan-in the time between two messages at the receiver; for spawn the time until init has returned.\n"
+      "With --data the disk is measured by itself too, before and after: appending 4 KiB and syncing, and writing 64 "
+      "MiB.\n"
+      "With --durability sync each message of ping-pong waits until the event that sent it is safe, those of requests "
+      "twice.");
   command->callback([options, &context] {
     Bench bench(*options, context);
     auto measured = bench.run();
     if (!measured) {
-      context.output.error_line(context.output.bad("theater bench: ") + measured.error().to_string());
       context.exit_code = kExitFailed;
-      return;
+      return tell_error(context, "bench", measured.error());
     }
-    show(context, *options, bench.shards(), *measured);
+    show(context, *options, bench, *measured);
   });
 }
 

@@ -321,6 +321,59 @@ class Commands(unittest.TestCase):
         self.assertIn("nothing can be removed", self.run_theater("redact", path, "--event", "0", status=1))
         self.assertIn("name what to remove", self.run_theater("redact", path, status=1))
 
+    def test_values_are_removed_from_a_data_directory_and_both_verifiers_agree(self):
+        data = self.folder / "with_secrets"
+        secret, other = "SECRET" * 400, "public" * 400
+        self.record(data, secret)
+        self.record(data, other)
+        note = self.folder / "with_secrets.checkpoint"
+        self.run_theater("checkpoint", data, "-o", note)
+        before, = self.json_of("verify", data)
+        def files_hold(text):
+            return any(text in segment.read_bytes() for segment in (data / "segments").iterdir())
+        self.assertTrue(files_hold(b"SECRETSECRET"))
+        self.assertTrue(files_hold(b"PUBLICPUBLIC"))
+        actors = [chain["actor"] for chain in before["chains"]]
+        self.assertIn("--actor", self.run_theater("redact", data, "--event", "3", status=1))
+        self.assertIn("copy it first", self.run_theater("redact", data, "--all", "-o", self.folder / "x", status=1))
+        self.assertIn("no data directory", self.run_theater("redact", ROOT / "docs", "--digest", "0" * 64, status=1))
+        for actor in actors:
+            found = [event["sequence"] for event in self.json_of("events", data, "--actor", actor, "--search", "SECRET")]
+            if found:
+                removed, = self.json_of("redact", data, "--actor", actor, *[word for one in found for word in ("--event", one)])
+                self.assertEqual(removed["directory"], str(data))
+        self.assertFalse(files_hold(b"SECRETSECRET"))
+        self.assertTrue(files_hold(b"PUBLICPUBLIC"))
+        after, = self.json_of("verify", "--checkpoint", note, data)
+        self.assertTrue(after["ok"])
+        self.assertEqual([chain["head"] for chain in after["chains"]], [chain["head"] for chain in before["chains"]])
+        self.assertGreater(sum(chain["payloads_missing"] for chain in after["chains"]), 0)
+        done = subprocess.run([sys.executable, "-B", ROOT / "tools" / "verify_chain.py", "--json", "--checkpoint", note, data],
+                              capture_output=True, text=True, check=True)
+        self.assertEqual([chain["payloads_missing"] for chain in json.loads(done.stdout)["chains"]],
+                         [chain["payloads_missing"] for chain in after["chains"]])
+        self.assertGreaterEqual(self.json_of("redact", data, "--all")[0]["values"], 1)
+        self.assertFalse(files_hold(b"PUBLICPUBLIC"))
+        self.assertEqual(self.json_of("redact", data, "--all")[0]["values"], 0)
+        self.record(data, "and goes on")
+        self.assertTrue(self.json_of("verify", "--checkpoint", note, data)[0]["ok"])
+
+    # bench
+
+    def test_the_bench_measures_a_disk_and_leaves_nothing_on_it(self):
+        where = self.folder / "disk"
+        where.mkdir()
+        for durability in ("none", "batched", "sync"):
+            report, = self.json_of("bench", "ping-pong", "--actors", "8", "--seconds", "0.2", "--data", where, "--durability", durability)
+            self.assertEqual(report["durability"], durability)
+            self.assertGreater(report["events"], 0)
+            self.assertGreater(report["fdatasync_p50_us"], 0)
+            self.assertGreater(report["disk_write_rate"], 0)
+            self.assertEqual(report["disk_events_rate"] > 0, durability != "none")
+        self.assertIn("fdatasync", self.run_theater("bench", "requests", "--seconds", "0.1", "--data", where, "--durability", "sync"))
+        self.assertEqual(list(where.iterdir()), [])
+        self.assertIn("--data", self.run_theater("bench", "ping-pong", "--durability", "sync", status=1))
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
