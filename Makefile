@@ -50,7 +50,7 @@ soak: ## the crash tests for longer: 200 times kill -9, every fault of the disk 
 	@scripts/install-deps.sh build test
 	@scripts/build.sh dev
 	@THEATER_CRASH_KILLS=200 THEATER_CRASH_COMPLETE=1 THEATER_CRASH_SEED=$(or $(filter-out 0,$(SEED)),1) \
-	  ctest --preset dev -R '^(kill_test|disk_faults_test)$$' --verbose
+	  ctest --preset dev -R '^(kill_test|disk_faults_test|failing_calls_test)$$' --verbose
 
 bench: ## the measuring programs in bench/
 	@scripts/install-deps.sh build bench

@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "store/checkpoint_writer.h"
@@ -36,7 +39,8 @@ unsigned long seed() {
 /// One in so many; all of them in a complete run.
 class Sample {
  public:
-  explicit Sample(std::uint64_t one_in) : one_in_(is_complete() ? 1 : one_in), random_(seed()) {}
+  explicit Sample(std::uint64_t one_in, std::uint64_t part = 0)
+      : one_in_(is_complete() ? 1 : one_in), random_(seed() + part) {}
   bool takes_next() { return one_in_ == 1 || random_() % one_in_ == 0; }
   /// How far it is to the next that it takes.
   std::uint64_t step() { return one_in_ == 1 ? 1 : 1 + random_() % (2 * one_in_ - 1); }
@@ -45,6 +49,17 @@ class Sample {
   const std::uint64_t one_in_;
   std::mt19937_64 random_;
 };
+
+/// Calls `look` for each part, on all processors, until one has failed. Parts know nothing of each other.
+void look_at_parts(std::size_t parts, const std::function<void(std::size_t)>& look) {
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t part = next++; part < parts && !testing::Test::HasFailure(); part = next++) look(part);
+  };
+  std::vector<std::jthread> threads;
+  for (unsigned i = 1; i < std::thread::hardware_concurrency(); ++i) threads.emplace_back(work);
+  work();
+}
 
 /// A clock that a test moves.
 class StillClock final : public Clock {
@@ -55,7 +70,7 @@ class StillClock final : public Clock {
 };
 
 std::unique_ptr<DataDirectory> open(MemoryDisk& disk, DataDirectory::Access access = DataDirectory::Access::kWrite) {
-  static SeededRandom random(1);
+  thread_local SeededRandom random(1);
   auto directory = DataDirectory::open(kSampleDirectory, access, on_disk(disk, random));
   EXPECT_TRUE(directory) << directory.error().to_string();
   return directory ? std::move(*directory) : nullptr;
@@ -253,10 +268,8 @@ TEST(DiskFaults, cut_at_any_byte_with_any_tail_exactly_the_valid_prefix_is_there
     }
   }
   ASSERT_EQ(ends.size(), written.actors.written().size());
-  std::mt19937_64 random(seed());
-  Sample sample(350);
-  std::uint64_t opened = 0;
-  for (std::size_t cut = written.safe_bytes; cut <= whole.size(); cut += sample.step()) {
+  std::atomic<std::uint64_t> opened = 0;
+  const auto cut_at = [&](std::size_t cut, std::mt19937_64& random) {
     for (int tail = 0; tail < 4; ++tail) {
       Bytes content(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(cut));
       if (tail == 1) content.resize(cut + 3000);
@@ -271,11 +284,13 @@ TEST(DiskFaults, cut_at_any_byte_with_any_tail_exactly_the_valid_prefix_is_there
       const auto expected = ends_after(written.actors.written(), kept);
       const std::string when = "cut at " + std::to_string(cut) + ", tail " + std::to_string(tail);
       MemoryDisk disk;
-      for (const auto& path : written.disk.paths()) disk.set_content(path, written.disk.content(path));
+      for (const auto& path : written.disk.paths()) {
+        if (path != written.path) disk.set_content(path, written.disk.content(path));
+      }
       ASSERT_TRUE(disk.make_directory(kSampleDirectory / "segments"));
-      disk.set_content(written.path, content);
-      const auto directory = open(disk, opened % 2 == 0 ? DataDirectory::Access::kRead : DataDirectory::Access::kWrite);
-      ++opened;
+      disk.set_content(written.path, std::move(content));
+      const auto directory =
+          open(disk, opened++ % 2 == 0 ? DataDirectory::Access::kRead : DataDirectory::Access::kWrite);
       ASSERT_TRUE(directory) << when;
       ASSERT_TRUE(directory->damages().empty()) << when << ": " << directory->damages()[0].to_string();
       const auto actors = directory->actors();
@@ -286,8 +301,24 @@ TEST(DiskFaults, cut_at_any_byte_with_any_tail_exactly_the_valid_prefix_is_there
         ASSERT_EQ(actor.head, expected.at(actor.id).head) << when;
       }
     }
-  }
+  };
+  constexpr std::size_t kPartBytes = 4096;
+  const std::size_t places = whole.size() + 1 - written.safe_bytes;
+  look_at_parts((places + kPartBytes - 1) / kPartBytes, [&](std::size_t part) {
+    Sample sample(350, part);
+    std::mt19937_64 random(seed() + part);
+    const std::size_t begin = part * kPartBytes;
+    const std::size_t end = std::min(places, begin + kPartBytes);
+    for (std::size_t place = begin + sample.step() - 1; place < end; place += sample.step()) {
+      cut_at(written.safe_bytes + place, random);
+      if (testing::Test::HasFailure()) return;
+    }
+  });
   EXPECT_GT(opened, 400u);
+  if (is_complete()) {
+    EXPECT_EQ(opened, 4 * places);
+    std::printf("%llu cuts\n", static_cast<unsigned long long>(opened));
+  }
 }
 
 /// A directory of a megabyte in many small segments, with signed heads.
@@ -380,10 +411,9 @@ std::vector<Owner> owners_of(MemoryDisk& disk, const std::filesystem::path& path
 
 TEST(DiskFaults, every_flipped_bit_of_a_megabyte_is_found_and_names_the_actor_and_the_event) {
   Megabyte store;
-  Sample sample(1'000);
-  std::uint64_t tried = 0;
-  std::uint64_t skip = sample.step();
-  for (const Megabyte::Part& part : store.parts) {
+  std::atomic<std::uint64_t> tried = 0;
+  look_at_parts(store.parts.size(), [&](std::size_t place) {
+    const Megabyte::Part& part = store.parts[place];
     const std::vector<Owner> owners = owners_of(store.disk, part.path);
     ChainEnds ends_behind = part.ends;
     const auto scan = [&](Bytes content, ChainEnds& ends) {
@@ -395,9 +425,8 @@ TEST(DiskFaults, every_flipped_bit_of_a_megabyte_is_found_and_names_the_actor_an
       return std::move(*scanned);
     };
     ASSERT_TRUE(scan(part.content, ends_behind).damages.empty());
-    for (std::uint64_t bit = 0; bit < part.content.size() * 8; ++bit) {
-      if (--skip != 0) continue;
-      skip = sample.step();
+    Sample sample(1'000, place);
+    for (std::uint64_t bit = sample.step() - 1; bit < part.content.size() * 8; bit += sample.step()) {
       ++tried;
       Bytes content = part.content;
       content[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
@@ -417,9 +446,12 @@ TEST(DiskFaults, every_flipped_bit_of_a_megabyte_is_found_and_names_the_actor_an
         ASSERT_FALSE(ends[actor].is_broken) << where;
       }
     }
-  }
+  });
   EXPECT_GT(tried, 6'000u);
-  if (is_complete()) std::printf("%llu bits\n", static_cast<unsigned long long>(tried));
+  if (is_complete()) {
+    EXPECT_GT(tried, 8u << 20);
+    std::printf("%llu bits\n", static_cast<unsigned long long>(tried));
+  }
 }
 
 TEST(DiskFaults, a_flipped_bit_in_any_file_is_told_and_the_other_actors_go_on) {
