@@ -12,6 +12,7 @@
 #include "theater/error.h"
 #include "theater/id.h"
 #include "theater/manifest.h"
+#include "theater/permissions.h"
 #include "theater/value.h"
 
 namespace theater {
@@ -145,9 +146,12 @@ class HandlerInstance {
 /// What a new actor's manifest says to a handler.
 struct HandlerSetup {
   ActorContext& actor;
-  /// The actor's [[handler]] block.
+  /// The actor's [[handler]] block, with what its permissions leave of the fields (FieldSchema::narrowing), and those
+  /// of its capability's policy. Of a handler that is not permitted no function is ever called: the runtime refuses
+  /// them.
   const HandlerConfig& config;
   const Manifest& manifest;
+  const EffectivePermissions& permissions;
   /// May be kept and used from any thread.
   Poster poster;
 };

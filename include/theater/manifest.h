@@ -34,6 +34,20 @@ using ConfigValue = std::variant<bool, std::uint64_t, std::string, std::vector<s
 /// Values by field name. A field that was not given and has no default is absent.
 using ConfigFields = std::map<std::string, ConfigValue, std::less<>>;
 
+/// What remains of a field when two have a say in it: a handler's block, its capability's policy, and the parent's
+/// permissions. A child's never exceeds its parent's.
+enum class Narrowing : std::uint8_t {
+  kNone,      ///< no permission: the block's own value stands, and children do not inherit it
+  kBoth,      ///< a boolean that allows: both must
+  kLeast,     ///< an upper bound: the smaller number
+  kMost,      ///< a lower bound: the larger number
+  kShared,    ///< a list of what is allowed, absent for everything: what stands in both
+  kPrefixes,  ///< the same of texts' beginnings: the longer of each two of which one begins with the other
+  kPaths,     ///< the same of folders with all that lies in them: the inner of each two of which one holds the other
+  kUnited,    ///< a list of what is denied: what stands in either
+  kFixed,     ///< what the one above says
+};
+
 /// One field that a table of the manifest may have.
 struct FieldSchema {
   std::string name = {};
@@ -49,6 +63,7 @@ struct FieldSchema {
   /// The only texts allowed, when not empty.
   std::vector<std::string> choices = {};
   bool required = false;
+  Narrowing narrowing = Narrowing::kNone;
 };
 
 /// A handler that a manifest may name in `[[handler]]`, and the fields beside `type`.
@@ -85,9 +100,12 @@ enum class MailboxOverflow : std::uint8_t {
   kDropOldest,  ///< the oldest waiting message becomes a dead letter
 };
 
+std::string_view to_string(MailboxOverflow overflow);
+
 /// `[limits]`. The defaults here are those of base/limits.h.
 struct ActorLimits {
   std::uint64_t memory_bytes = 64ull << 20;
+  std::uint32_t table_elements = 100'000;
   std::uint64_t fuel_per_turn = 10'000'000'000;
   std::uint64_t turn_timeout_ms = 10'000;
   std::uint32_t mailbox_messages = 1'000;
@@ -97,6 +115,8 @@ struct ActorLimits {
   std::uint64_t request_timeout_ms = 30'000;
   std::uint32_t channels_max = 1'000;
   std::uint32_t children_max = 1'000;
+  std::uint32_t outstanding_requests_max = 10'000;
+  std::uint64_t event_bytes_per_turn = 256ull << 20;
   std::uint64_t stop_timeout_ms = 5'000;
 
   bool operator==(const ActorLimits&) const = default;
@@ -155,6 +175,7 @@ enum class PermissionMode : std::uint8_t {
   kDisallow,  ///< nothing
   kRestrict,  ///< what the parent has and the restrictions allow
 };
+std::string_view to_string(PermissionMode mode);
 
 /// `[permission_policy.<capability>]`.
 struct CapabilityPolicy {
@@ -180,10 +201,9 @@ struct MessageServerPermissions {
 struct Permissions {
   std::map<std::string, CapabilityPolicy, std::less<>> capabilities;
 
-  /// The capability's policy; kInherit when the manifest does not name it.
+  /// The capability's policy; kInherit when the manifest does not name it. What comes of it is in
+  /// theater/permissions.h.
   const CapabilityPolicy& capability(std::string_view name) const;
-  /// The manifest's own say on messages: everything for inherit, nothing for disallow. A parent may narrow it further.
-  MessageServerPermissions message_server() const;
 };
 
 /// A file, as an absolute path when the manifest's folder is one.

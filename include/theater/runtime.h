@@ -56,6 +56,10 @@ struct ActorInfo {
   FailureReason failure{};
   /// How often it was started again.
   std::uint64_t restarts = 0;
+  /// Turns that have ended, and the fuel that they used, since it last started; one that has ended by its end.
+  std::uint64_t turns = 0;
+  std::uint64_t fuel_used = 0;
+  std::uint64_t fuel_last_turn = 0;
   /// What it gave to runtime.shutdown.
   std::optional<Bytes> result;
 };
@@ -70,6 +74,12 @@ class RuntimeListener {
   virtual void actor_logged(const ActorId& /*id*/, const std::string& /*name*/, std::string_view /*line*/) {}
 };
 
+/// What happens to a start for which there is no room.
+enum class OverLimit : std::uint8_t {
+  kRefuse,  ///< it is an error, kResourceExhausted
+  kWait,    ///< it waits its turn, RuntimeOptions::start_wait_ms at most
+};
+
 struct RuntimeOptions {
   /// Threads that run actors; 0: one for each processor.
   std::uint32_t shards = 0;
@@ -79,8 +89,17 @@ struct RuntimeOptions {
   std::size_t chain_memory_bytes = 64u << 20;
   /// Memory for the latest large values, a shard.
   std::size_t payload_memory_bytes = 64u << 20;
-  /// Actors at once; more is refused.
+  /// Actors at once.
   std::uint32_t actors_max = 20'000;
+  /// What the memories and tables of all actors may grow to together, as their manifests' limits let them: then no
+  /// growth can be too much. None: they may add up to more than there is.
+  std::optional<std::uint64_t> guest_memory_bytes;
+  /// While this process uses more memory, no actor starts; none: nine tenths of what the machine or the process's
+  /// control group has.
+  std::optional<std::uint64_t> resident_bytes_max;
+  /// What happens to a start beyond one of these three.
+  OverLimit over_limit = OverLimit::kRefuse;
+  std::uint64_t start_wait_ms = 30'000;
   /// Where compiled components are kept, readable by this user only; none: compiled anew each time.
   std::optional<std::filesystem::path> code_cache;
   /// Where chains are kept (docs/data-directory.md), one runtime at a time; none: in memory only. It is made when it is
@@ -138,6 +157,51 @@ struct ResumedActor {
   std::string name;
   /// Why it does not run again: its chain is damaged, its component is not kept any more…
   std::optional<Error> error;
+};
+
+/// An actor whose turn waits for something outside of it.
+struct ActorWait {
+  ActorId actor;
+  std::string name;
+  /// The function that it waits in, "interface.function", and for how long already.
+  std::string function;
+  std::uint64_t waiting_ns = 0;
+  /// Whose answer it waits for, to which request or opening of a channel (its id), and how long still; none when it
+  /// waits for no actor.
+  std::optional<ActorId> waits_for;
+  std::string awaited;
+  std::uint64_t given_up_in_ns = 0;
+  std::uint32_t mailbox_messages = 0;
+};
+
+/// An actor that others wait for and that waits for nobody: what stands in its way.
+struct AwaitedActor {
+  ActorId actor;
+  std::string name;
+  /// It is not there any more.
+  bool has_ended = false;
+  bool is_paused = false;
+  std::uint32_t mailbox_messages = 0;
+  /// Requests that it has received and not answered.
+  std::size_t outstanding_requests = 0;
+};
+
+/// What a shard does: whose turns it runs, and for how long already.
+struct ShardActivity {
+  std::uint32_t shard = 0;
+  /// It took up a question within the time that it was given.
+  bool answers = true;
+  std::optional<ActorId> runs;
+  std::uint64_t running_ns = 0;
+};
+
+/// Who waits for whom in a runtime. Waiting actors make no circle: the request that would close one fails.
+struct WaitReport {
+  /// Those that wait longest first; at most limits::kWaitsReported.
+  std::vector<ActorWait> waits;
+  std::vector<AwaitedActor> awaited;
+  /// What waits on a shard that does not answer is missing above.
+  std::vector<ShardActivity> shards;
 };
 
 /// A chain as the runtime keeps it, and what verifying it found.
@@ -222,6 +286,11 @@ class Runtime {
   /// The manifest of an actor that lives. kStopped once it has ended.
   Result<Manifest> manifest(const ActorId& id) const;
 
+  /// What the actor may do, and where each line comes from. kStopped once it has ended.
+  Result<EffectivePermissions> permissions(const ActorId& id) const;
+  /// Waits for each shard, but for this time at most.
+  WaitReport waits(std::chrono::milliseconds patience = std::chrono::milliseconds(200)) const;
+
   /// What is kept of an actor's chain, from a sequence on; also after its end.
   Result<std::vector<Event>> events(const ActorId& id, std::uint64_t from_sequence = 0) const;
   /// Verifies what is kept of the chain against the actor's head.
@@ -241,6 +310,9 @@ class Runtime {
   std::uint32_t shards() const;
   /// Events recorded since the start.
   std::uint64_t events_recorded() const;
+  /// Turns that have ended since the start, and the fuel that they used.
+  std::uint64_t turns() const;
+  std::uint64_t fuel_used() const;
   /// What was chosen for this machine, in a line.
   std::string describe() const;
 

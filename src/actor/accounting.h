@@ -74,18 +74,28 @@ class Accounting {
   /// A message counted as sent was taken back before it left.
   void withdrawn(Refusal reason) { bump(refused_[static_cast<std::size_t>(reason)]); }
   void dead_letter(const DeadLetter& letter);
+  /// A turn has ended, after this much fuel.
+  void turn(std::uint64_t fuel) {
+    add(turns_, 1);
+    add(fuel_used_, fuel);
+  }
 
   Totals totals() const;
+  std::uint64_t turns() const { return turns_.load(std::memory_order_relaxed); }
+  std::uint64_t fuel_used() const { return fuel_used_.load(std::memory_order_relaxed); }
   /// The latest dead letters, oldest first, at most limits::kDeadLettersKept.
   std::vector<DeadLetter> dead_letters() const;
 
  private:
-  static void bump(std::atomic<std::uint64_t>& counter) {
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  static void bump(std::atomic<std::uint64_t>& counter) { add(counter, 1); }
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
+    counter.store(counter.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   }
 
   std::atomic<std::uint64_t> sent_{0};
   std::atomic<std::uint64_t> delivered_{0};
+  std::atomic<std::uint64_t> turns_{0};
+  std::atomic<std::uint64_t> fuel_used_{0};
   std::array<std::atomic<std::uint64_t>, kRefusals> refused_{};
   std::array<std::atomic<std::uint64_t>, kUndelivereds> dead_{};
   mutable std::mutex letters_mutex_;

@@ -12,7 +12,18 @@
 namespace theater::actor {
 const HandlerConfig& ActorSpec::config_of(std::size_t handler) const {
   static const HandlerConfig nothing;
-  return handler < manifest.handlers.size() ? manifest.handlers[handler] : nothing;
+  return handler < configs.size() ? configs[handler] : nothing;
+}
+
+void ActorSpec::set_permissions(EffectivePermissions effective) {
+  permissions = std::move(effective);
+  configs.clear();
+  for (const HandlerConfig& block : manifest.handlers)
+    configs.push_back(effective_config(block, *permissions.find(block.type)));
+  for (ImportBinding& import : imports) {
+    const Handler& handler = *handlers[import.handler];
+    import.is_refused = handler.needs_grant() && permissions.denial(handler.type());
+  }
 }
 
 std::uint32_t ActorSpec::accepted_kinds() const {
@@ -62,8 +73,11 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
   seal_link();
   handlers_.reserve(spec_->handlers.size());
   for (std::size_t i = 0; i < spec_->handlers.size(); ++i) {
-    auto made = spec_->handlers[i]->create(
-        {.actor = *this, .config = spec_->config_of(i), .manifest = spec_->manifest, .poster = poster_for(i)});
+    auto made = spec_->handlers[i]->create({.actor = *this,
+                                            .config = spec_->config_of(i),
+                                            .manifest = spec_->manifest,
+                                            .permissions = spec_->permissions,
+                                            .poster = poster_for(i)});
     if (!made) {
       for (const auto& handler : handlers_) handler->actor_ended();
       handlers_.clear();
@@ -118,7 +132,11 @@ void ActorCell::record_started() {
 
 // Links ---------------------------------------------------------------------------------------------------------------
 
-void ActorCell::begin_link() { services_.builder.begin(id_, chain_, wall_ns()); }
+std::uint64_t ActorCell::begin_link() {
+  const std::uint64_t now_ns = wall_ns();
+  services_.builder.begin(id_, chain_, now_ns);
+  return now_ns;
+}
 
 void ActorCell::seal_link() {
   LinkBuilder& builder = services_.builder;
@@ -193,7 +211,7 @@ void ActorCell::run() {
     }
   }
   in_activation_ = true;
-  begin_link();
+  services_.activation_begins(*address_.gate, begin_link());
   if (suspended_) resume_turn();
   for (unsigned turns = 0; turns < limits::kBatchMessages; ++turns) {
     if (suspended_ || paused_ || phase_ == ActorPhase::kEnded || mailbox_.empty()) break;
@@ -202,6 +220,7 @@ void ActorCell::run() {
     start_turn(mailbox_.pop());
   }
   in_activation_ = false;
+  services_.activation_ended();
   if (phase_ == ActorPhase::kEnded) {
     record_stopped();
     finish_end();
@@ -244,6 +263,7 @@ void ActorCell::start_turn(Message* message) {
   address_.gate->release(message->reserved_bytes);
   if (message->counts_as_message) services_.accounting.delivered();
   current_ = message;
+  turn_event_bytes_ = 0;
   const std::uint32_t export_index = spec_->export_of(message->slot);
   const ValueView params = message->params();
   const Payload& payload = message->payload();
@@ -267,6 +287,7 @@ void ActorCell::resume_turn() {
   completed_ = false;
   if (deadline_) services_.shard.timers().disarm(*deadline_);
   const ValueView result = {.head = completion_head_, .body = completion_body_.view()};
+  turn_event_bytes_ += result.size();
   services_.builder.host_call_end(completion_body_.is_large() ? ValueRecord(result.head, completion_body_)
                                                               : ValueRecord(result));
   // What the guest reads must stay where it is until it has read it, though it may suspend again.
@@ -279,6 +300,12 @@ void ActorCell::resume_turn() {
 
 void ActorCell::turn_advanced(const te_outcome& outcome) {
   make_room_in_link();
+  if (outcome.status != TE_CALL_SUSPENDED) {
+    ++turns_;
+    fuel_last_turn_ = outcome.fuel_used;
+    fuel_used_ += outcome.fuel_used;
+    services_.accounting.turn(outcome.fuel_used);
+  }
   switch (outcome.status) {
     case TE_CALL_RETURNED: turn_returned(outcome); return;
     case TE_CALL_SUSPENDED: suspended_ = true; return;
@@ -386,6 +413,21 @@ HostStatus call_handler(HandlerInstance& handler, HostCall& call) {
 
 }  // namespace
 
+HostStatus ActorCell::refuse(std::uint32_t import_index, const HostCall& call) {
+  const ActorSpec::ImportBinding& binding = spec_->imports[import_index];
+  const std::string text = "not permitted: " + spec_->functions.imports[import_index] + ": " +
+                           spec_->permissions.denial(spec_->handlers[binding.handler]->type()).value_or("");
+  note(kRefusedNote, as_bytes(text));
+  return binding.tells_errors ? call.done_with_error(text) : call.trap(text);
+}
+
+bool ActorCell::count_event_bytes(std::uint64_t bytes) {
+  /// What an event takes beside the values in it.
+  constexpr std::uint64_t kEventBytes = 32;
+  turn_event_bytes_ += bytes + kEventBytes;
+  return turn_event_bytes_ <= spec_->manifest.limits.event_bytes_per_turn;
+}
+
 te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params, te_host_reply* reply) {
   if (handlers_.empty()) {
     // A start function, e.g. of a C++ global object: there is no turn yet that the call could belong to.
@@ -401,14 +443,27 @@ te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params,
   shared_body_ = nullptr;
   ++call_number_;
   HostCall call(*this, binding.function, view, result);
-  const HostStatus status = call_handler(*handlers_[binding.handler], call);
+  HostStatus status;
+  if (!count_event_bytes(view.size())) [[unlikely]] {
+    status = call.trap("too many events: the host calls of this turn have more than limits.event_bytes_per_turn = " +
+                       std::to_string(spec_->manifest.limits.event_bytes_per_turn) + " bytes recorded");
+  } else if (binding.is_refused) [[unlikely]] {
+    status = refuse(import_index, call);
+  } else {
+    status = call_handler(*handlers_[binding.handler], call);
+  }
   const ValueRecord record =
       shared_body_ != nullptr && shared_body_->is_large() ? ValueRecord(view.head, *shared_body_) : ValueRecord(view);
   shared_body_ = nullptr;
   reply->value = {.head = to_engine(result), .body = {}};
+  turn_event_bytes_ += result.size();
   switch (status) {
     case HostStatus::kDone: services_.builder.host_call(import_index, record, ByteView(result)); return TE_HOST_DONE;
-    case HostStatus::kPending: services_.builder.host_call_begin(import_index, record); return TE_HOST_PENDING;
+    case HostStatus::kPending:
+      services_.builder.host_call_begin(import_index, record);
+      pending_import_ = import_index;
+      pending_since_ns_ = monotonic_ns();
+      return TE_HOST_PENDING;
     // One that ends the guest has no result: it is begun, and the failure that follows is its end.
     case HostStatus::kTrap: services_.builder.host_call_begin(import_index, record); return TE_HOST_TRAP;
   }

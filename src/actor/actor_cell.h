@@ -24,6 +24,10 @@ struct ActorSpec {
   struct ImportBinding {
     std::uint16_t handler = 0;
     std::uint16_t function = 0;
+    /// Its result may be an error's text.
+    bool tells_errors = false;
+    /// The actor's permissions do not allow it; so it is until set_permissions() was told them.
+    bool is_refused = true;
   };
   std::vector<ImportBinding> imports;
   /// By slot (MessageKind, then the handlers' own exports): the component's export index, kNotExported if it has none.
@@ -31,6 +35,9 @@ struct ActorSpec {
   static constexpr std::uint32_t kNotExported = UINT32_MAX;
   /// The handlers of the manifest, in its order, then those that need no grant.
   std::vector<const Handler*> handlers;
+  EffectivePermissions permissions;
+  /// By handler of the manifest: its block with what the permissions leave of it.
+  std::vector<HandlerConfig> configs;
   /// By handler: its first slot in `exports`.
   std::vector<std::uint16_t> first_slots;
   FunctionTable functions;
@@ -38,6 +45,8 @@ struct ActorSpec {
   std::uint64_t turn_deadline_ticks = UINT64_MAX;
 
   std::uint32_t export_of(std::uint16_t slot) const { return slot < exports.size() ? exports[slot] : kNotExported; }
+  /// Once manifest, handlers and imports are there.
+  void set_permissions(EffectivePermissions effective);
   /// What the manifest says to the handler in this place; nothing to one that needs no grant.
   const HandlerConfig& config_of(std::size_t handler) const;
   /// A bit for each MessageKind that is exported.
@@ -53,6 +62,16 @@ struct TurnResult {
   std::string_view error;
 };
 
+/// Whose answer a suspended call waits for.
+struct AwaitedAnswer {
+  ActorId from;
+  /// kRequest or kChannelOpen, and its id.
+  MessageKind kind = MessageKind::kRequest;
+  std::array<std::uint8_t, 16> id{};
+  /// When it is given up, monotonic.
+  std::uint64_t expires_ns = 0;
+};
+
 /// What the messaging handler adds to turns. On the actor's shard.
 class MessageHooks {
  public:
@@ -62,6 +81,10 @@ class MessageHooks {
   virtual void turn_ended(Message& message, const TurnResult& result) = 0;
   /// An answer or a channel's opening has arrived.
   virtual void signal(Signal& signal) = 0;
+  /// While the actor's turn is suspended in a call of this handler; of no meaning otherwise.
+  virtual const AwaitedAnswer& awaited() const = 0;
+  /// Requests that the actor has received and not answered.
+  virtual std::size_t outstanding_requests() const = 0;
 };
 
 enum class ActorPhase : std::uint8_t { kStarting, kRunning, kEnded };
@@ -129,6 +152,15 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   const std::optional<ActorId>& parent() const { return parent_; }
   std::uint64_t memory_bytes() const { return guest_ == nullptr ? 0 : guest_->memory_bytes(); }
   bool is_suspended() const { return suspended_; }
+  /// Of a suspended turn: which import it waits in, and since when (monotonic).
+  std::uint32_t pending_import() const { return pending_import_; }
+  std::uint64_t pending_since_ns() const { return pending_since_ns_; }
+  /// Null without the messaging handler.
+  const MessageHooks* hooks() const { return hooks_; }
+  /// Turns that have ended, and the fuel that they used, since this instance was made.
+  std::uint64_t turns() const { return turns_; }
+  std::uint64_t fuel_used() const { return fuel_used_; }
+  std::uint64_t fuel_last_turn() const { return fuel_last_turn_; }
   /// Its chain is written to a disk.
   bool is_durable() const { return is_durable_; }
 
@@ -200,13 +232,18 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   void keep_state();
   void tell_start();
   void tell_end();
-  void begin_link();
+  /// The time that its events get, since the Unix epoch.
+  std::uint64_t begin_link();
   void make_room_in_link();
   void seal_link();
   bool ready() const { return suspended_ ? completed_ : !mailbox_.empty() && !paused_; }
   void start_turn(Message* message);
   void resume_turn();
   void turn_advanced(const te_outcome& outcome);
+  /// A host call that the actor's permissions do not allow.
+  HostStatus refuse(std::uint32_t import_index, const HostCall& call);
+  /// Counts what a host call has recorded; false when it is too much for one turn.
+  bool count_event_bytes(std::uint64_t bytes);
   void turn_returned(const te_outcome& outcome);
   /// The guest's error, or a result that is refused.
   void turn_failed(FailureReason reason, std::string_view how, const std::string& error);
@@ -248,6 +285,11 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   StopReason end_reason_{};
   /// Counts host calls that suspend, so that a late answer is told from the one waited for.
   std::uint64_t call_number_ = 0;
+  /// What this turn's host calls have recorded.
+  std::uint64_t turn_event_bytes_ = 0;
+  std::uint64_t turns_ = 0;
+  std::uint64_t fuel_used_ = 0;
+  std::uint64_t fuel_last_turn_ = 0;
   const Payload* shared_body_ = nullptr;
   /// The message whose turn runs or is suspended.
   Message* current_ = nullptr;
@@ -261,6 +303,8 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   bool end_told_ = false;
   /// The present state can be read again from the chain alone.
   bool is_state_kept_ = false;
+  std::uint32_t pending_import_ = 0;
+  std::uint64_t pending_since_ns_ = 0;
   std::uint64_t rest_number_ = 0;
   std::uint64_t turns_since_snapshot_ = 0;
   std::uint64_t bytes_since_snapshot_ = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -27,6 +28,10 @@ namespace theater::actor {
 /// What those are told who wait for an actor whose sink has failed.
 inline constexpr std::string_view kNotRecorded =
     "not recorded: the actor's events can no longer be kept; see to the disk and start again";
+
+/// The type of the note that tells of a host call refused for want of a permission; its text is what the guest was
+/// told.
+inline constexpr std::string_view kRefusedNote = "permission.refused";
 
 /// Hears what becomes of actors. On the actor's shard.
 class ActorObserver {
@@ -131,6 +136,19 @@ class ShardServices {
   /// It is about to be destroyed.
   void forget(const sched::Runnable& runnable) { std::erase(resting_, &runnable); }
 
+  /// An actor takes its turns, from this time on (since the Unix epoch).
+  void activation_begins(const MailboxGate& gate, std::uint64_t now_ns) {
+    active_since_ns_.store(now_ns, std::memory_order_relaxed);
+    active_.store(&gate, std::memory_order_release);
+  }
+  void activation_ended() { active_.store(nullptr, std::memory_order_release); }
+  /// Any thread: whose turns run now, and since when; null when none does. An activation that began while this was
+  /// asked may be named with the time of the one before.
+  std::pair<const MailboxGate*, std::uint64_t> active() const {
+    const MailboxGate* gate = active_.load(std::memory_order_acquire);
+    return {gate, active_since_ns_.load(std::memory_order_relaxed)};
+  }
+
   /// The message starts no turn: counted, kept as dead letter, its place given back, its sender answered.
   void drop(Message* message, Undelivered reason);
   /// The message has been dealt with.
@@ -149,6 +167,8 @@ class ShardServices {
   void deliver(const Effect& effect);
   void give_up(const Effect& effect);
 
+  std::atomic<const MailboxGate*> active_{nullptr};
+  std::atomic<std::uint64_t> active_since_ns_{0};
   std::vector<Effect> outbox_;
   bool flushing_ = false;
   /// While flushing: the effects from here on were caused by the delivery under way.

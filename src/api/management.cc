@@ -119,6 +119,8 @@ RuntimeStatus Management::status() const {
           .actors_listed = runtime_.list().size(),
           .shards = runtime_.shards(),
           .events_recorded = runtime_.events_recorded(),
+          .turns = runtime_.turns(),
+          .fuel_used = runtime_.fuel_used(),
           .messages = router_.totals(),
           .description = runtime_.describe()};
 }

@@ -64,6 +64,8 @@ struct RuntimeStatus {
   std::size_t actors_listed = 0;  ///< with those that have ended and are remembered
   std::uint32_t shards = 0;
   std::uint64_t events_recorded = 0;
+  std::uint64_t turns = 0;
+  std::uint64_t fuel_used = 0;
   MessageTotals messages;
   /// What was chosen for this machine, in a line.
   std::string description;
@@ -95,6 +97,8 @@ class Management {
   /// Those that live, in the order of their start. kNotFound for an unknown parent.
   Result<std::vector<ActorInfo>> children(const ActorId& id) const;
   Result<Manifest> manifest(const ActorId& id) const { return runtime_.manifest(id); }
+  Result<EffectivePermissions> permissions(const ActorId& id) const { return runtime_.permissions(id); }
+  WaitReport waits() const { return runtime_.waits(); }
   Result<std::optional<Bytes>> state(const ActorId& id) const { return runtime_.state(id); }
   Result<ChainReport> verify(const ActorId& id) const { return runtime_.verify(id); }
   Result<EventPage> events(const ActorId& id, const EventQuery& query) const;

@@ -21,11 +21,14 @@ inline constexpr std::uint32_t kChildrenMax = 1'000;
 inline constexpr std::uint64_t kStopTimeoutMs = 5'000;
 /// Requests that an actor has received and not answered yet.
 inline constexpr std::uint32_t kOutstandingRequestsMax = 10'000;
+/// What one turn's host calls may have recorded.
+inline constexpr std::uint64_t kEventBytesPerTurn = 256ull << 20;
 /// State bytes that a turn may return.
 inline constexpr std::uint64_t kStateMaxBytes = 16ull << 20;
 
 // The largest that a manifest may ask for.
 inline constexpr std::uint64_t kMemoryBytesMax = 4ull << 30;
+inline constexpr std::uint32_t kTableElementsMax = 10'000'000;
 /// The largest number that TOML can write.
 inline constexpr std::uint64_t kFuelPerTurnMax = INT64_MAX;
 inline constexpr std::uint32_t kMailboxMessagesMax = 1'000'000;
@@ -35,6 +38,7 @@ inline constexpr std::uint64_t kTurnTimeoutMsMax = 3'600'000;
 inline constexpr std::uint64_t kRequestTimeoutMsMax = 86'400'000;
 inline constexpr std::uint32_t kChannelsMaxMax = 1'000'000;
 inline constexpr std::uint32_t kChildrenMaxMax = 100'000;
+inline constexpr std::uint32_t kOutstandingRequestsMaxMax = 1'000'000;
 inline constexpr std::uint64_t kStopTimeoutMsMax = 3'600'000;
 
 // Supervision, unless the manifest says otherwise, and the largest that it may ask for.
@@ -133,6 +137,14 @@ inline constexpr std::uint32_t kPageItems = 1'000;
 inline constexpr std::size_t kFeedHistoryEvents = 100'000;
 
 // The runtime.
+/// Waiting actors that one report lists.
+inline constexpr std::size_t kWaitsReported = 10'000;
+/// Starts that wait for room, where the runtime was told to let them.
+inline constexpr std::size_t kStartsWaiting = 1'000;
+/// Of the machine's memory, or of what the process may have of it: while the process uses more, no actor starts.
+inline constexpr std::uint64_t kMemoryShareMaxPercent = 90;
+/// What an element of a table takes.
+inline constexpr std::uint64_t kTableElementBytes = 8;
 /// Actors that have ended and are still listed, a shard and in all; the oldest are forgotten first.
 inline constexpr std::size_t kEndedActorsKept = 10'000;
 /// Compiled components on disk; those used longest ago go first.

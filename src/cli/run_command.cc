@@ -188,6 +188,7 @@ class Run {
   Result<void> start_runtime() {
     RuntimeOptions options;
     options.shards = options_.shards;
+    options_.room.apply(options);
     options.code_cache = code_cache_directory();
     options.chains_directory = options_.chains.empty() ? chains_directory() : std::filesystem::path(options_.chains);
     if (!options_.data.empty()) {
@@ -398,6 +399,7 @@ void add_session_options(CLI::App& command, RunOptions& options) {
   command.add_option("--shards", options.shards, "Threads that run actors (default: one for each processor)")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
+  add_room_options(command, options.room);
   command.add_flag("--events", options.events, "Show every event as it is recorded");
   command.footer(
       "Exit codes: 0 all went well; 1 an actor or request failed, or a chain does not verify; 130 interrupted.");

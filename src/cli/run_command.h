@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/room_options.h"
 #include "theater/runtime.h"
 
 namespace theater::cli {
@@ -34,6 +35,7 @@ struct RunOptions {
   std::string chains;
   std::string data;
   std::uint32_t shards = 0;
+  RoomOptions room;
   bool events = false;
 };
 

@@ -14,6 +14,7 @@
 #include "cli/interrupts.h"
 #include "cli/paths.h"
 #include "cli/remote.h"
+#include "cli/room_options.h"
 #include "cli/version.h"
 #include "server/server.h"
 
@@ -29,6 +30,7 @@ struct ServeOptions {
   std::string chains;
   std::string data;
   std::uint32_t shards = 0;
+  RoomOptions room;
   bool legacy_protocol = false;
 };
 
@@ -88,6 +90,7 @@ Result<void> serve(const ServeOptions& options, Context& context) {
   MessageRouter router;
   RuntimeOptions runtime_options;
   runtime_options.shards = options.shards;
+  options.room.apply(runtime_options);
   runtime_options.code_cache = code_cache_directory();
   runtime_options.chains_directory =
       options.chains.empty() ? chains_directory() : std::filesystem::path(options.chains);
@@ -191,6 +194,7 @@ void add_server_command(CLI::App& app, Context& context) {
   command->add_option("--shards", options->shards, "Threads that run actors (default: one for each processor)")
       ->type_name("N")
       ->check(CLI::Range(1, 256));
+  add_room_options(*command, options->room);
   command->footer(
       "Ends on Ctrl-C or SIGTERM, when what runs has been answered. Exit codes: 0 stopped; 1 it could not start.");
   auto remote = std::make_shared<RemoteOptions>();

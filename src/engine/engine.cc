@@ -1,18 +1,14 @@
 #include "engine/engine.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
+#include "base/machine.h"
 #include "engine/raw.h"
 
 namespace theater::engine {
 namespace {
 
-/// Linux' default where the file cannot be read.
-constexpr std::uint64_t kDefaultMappings = 65'530;
 /// Mappings left to everything that is no instance: code, heap, threads, files.
 constexpr std::uint64_t kOtherMappings = 6'000;
 constexpr std::uint64_t kFullMemoryBytes = 4ull << 30;
@@ -20,22 +16,6 @@ constexpr std::uint64_t kFullMemoryBytes = 4ull << 30;
 constexpr std::uint64_t kSmallMemoryBytes = 1ull << 20;
 /// As many 4 GiB reservations fit into what a process may address (128 TiB), with room for everything else.
 constexpr std::uint64_t kFullMemorySlots = 22'000;
-
-struct Machine {
-  std::uint64_t mappings;
-  std::uint64_t address_space_bytes;  ///< UINT64_MAX: no limit of this process
-};
-
-Machine look_at_machine() {
-  Machine machine{.mappings = kDefaultMappings, .address_space_bytes = UINT64_MAX};
-  std::ifstream("/proc/sys/vm/max_map_count") >> machine.mappings;
-  if (machine.mappings == 0) machine.mappings = kDefaultMappings;
-  rlimit limit{};
-  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-    machine.address_space_bytes = limit.rlim_cur;
-  }
-  return machine;
-}
 
 /// Without copy-on-write a pooled memory splits the pool's mapping in two, with it in three.
 std::uint64_t mappings_per_instance(const EngineOptions& options) { return options.memory_copy_on_write ? 3 : 2; }
@@ -49,7 +29,8 @@ struct Slots {
 };
 
 Slots slots_for(const EngineOptions& options, const Machine& machine) {
-  std::uint64_t left = machine.mappings > 2 * kOtherMappings ? machine.mappings - kOtherMappings : machine.mappings / 2;
+  std::uint64_t left =
+      machine.mappings_max > 2 * kOtherMappings ? machine.mappings_max - kOtherMappings : machine.mappings_max / 2;
   const std::uint64_t each = mappings_per_instance(options);
   Slots slots{};
   // A quarter is left to stacks, however many instances are wanted.
@@ -106,7 +87,7 @@ std::string describe_pool(const EngineOptions& options, const Machine& machine, 
                      mebibytes(config.pool_memory_bytes);
   if (config.pool_instances < options.instances) {
     text += " (" + std::to_string(options.instances) + " instances were wanted: raise vm.max_map_count, now " +
-            std::to_string(machine.mappings) + ")";
+            std::to_string(machine.mappings_max) + ")";
   }
   return text;
 }

@@ -19,10 +19,11 @@ struct InstanceLimits {
   std::uint64_t start_deadline_ticks = UINT64_MAX;                                ///< epochs; UINT64_MAX: no bound
 
   /// Those of an actor whose manifest has these limits. Whatever they decide, a replay must decide again.
-  static InstanceLimits of_actor(std::uint64_t memory_bytes, std::uint64_t message_max_bytes,
-                                 std::uint64_t fuel_per_turn) {
+  static InstanceLimits of_actor(std::uint64_t memory_bytes, std::uint32_t table_elements,
+                                 std::uint64_t message_max_bytes, std::uint64_t fuel_per_turn) {
     InstanceLimits limits;
     limits.memory_bytes = memory_bytes;
+    limits.table_elements = table_elements;
     limits.value_bytes = message_max_bytes + limits::kStateMaxBytes;
     limits.start_fuel = fuel_per_turn;
     return limits;

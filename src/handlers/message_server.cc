@@ -114,13 +114,30 @@ bool MessageServer::permitted(Right right, std::string_view text, const ActorId&
   return name && listed(*name);
 }
 
+std::string MessageServer::not_permitted(Right right, std::string_view text) {
+  services_.accounting.refused(Refusal::kNotPermitted);
+  const auto [name, allowed] = right == Right::kSend ? std::pair("can_send", permissions_.can_send)
+                               : right == Right::kRequest
+                                   ? std::pair("can_request", permissions_.can_request)
+                                   : std::pair("can_open_channels", permissions_.can_open_channels);
+  const std::string field = allowed ? "allowed_targets" : name;
+  std::string why = allowed ? "it is not in allowed_targets" : field + " is false";
+  // Otherwise it is the bound of the program that made the handler.
+  if (const HandlerPermission* permission = cell_.spec().permissions.find("message-server")) {
+    if (const auto found = permission->fields.find(field); found != permission->fields.end())
+      why += " (" + to_string(found->second.from.front(), permission->capability) + ")";
+  }
+  std::string told = "not permitted: " + printable(as_bytes(text), 100) + ": " + why;
+  cell_.note(actor::kRefusedNote, as_bytes(told));
+  return told;
+}
+
 std::expected<MessageServer::Target, std::string> MessageServer::reserve(Right right, std::string_view text,
                                                                          MessageKind kind, std::uint64_t bytes) {
   const Target& target = find(text);
+  if (!permitted(right, text, target.id)) return std::unexpected(not_permitted(right, text));
   std::optional<Refusal> refusal;
-  if (!permitted(right, text, target.id)) {
-    refusal = Refusal::kNotPermitted;
-  } else if (!target.address) {
+  if (!target.address) {
     refusal = Refusal::kNoSuchActor;
   } else {
     refusal = router::refusal_of(target.address.gate->reserve(target.address.generation, kind, bytes));
@@ -198,6 +215,7 @@ std::expected<Message*, HostStatus> MessageServer::prepare_waiting(HostCall& cal
 HostStatus MessageServer::send_and_wait(HostCall& call, Message* message, const std::string& when_due) {
   cell_.share_params_body(message->payload());
   const std::uint64_t expires_ns = message->expires_ns;
+  awaited_ = {.from = message->target_id, .kind = message->kind, .id = message->id, .expires_ns = expires_ns};
   services_.send(*message);
   return call.suspend_until(expires_ns, error_result(when_due));
 }
@@ -328,7 +346,11 @@ HostStatus MessageServer::open_channel(HostCall& call) {
   const auto id = services_.random->make_id<ChannelId>();
   const auto message = prepare_waiting(call, Right::kOpenChannel, MessageKind::kChannelOpen, text, content, id.bytes());
   if (!message) return message.error();
-  channels_[id] = {.peer = (*message)->target, .peer_id = (*message)->target_id, .external = nullptr, .open = false};
+  channels_[id] = {.peer = (*message)->target,
+                   .peer_id = (*message)->target_id,
+                   .external = nullptr,
+                   .open = false,
+                   .opened_here = true};
   return send_and_wait(
       call, *message,
       "timeout: " + printable(as_bytes(text), 100) + " neither accepted nor refused the channel in time");
@@ -422,6 +444,10 @@ HostStatus MessageServer::send_on_channel(HostCall& call) {
                                 " is not an open channel of this actor");
   }
   Channel& channel = entry->second;
+  // Names move: the one that it was opened to may be another's by now.
+  if (channel.opened_here && !permitted(Right::kOpenChannel, to_string(channel.peer_id), channel.peer_id)) {
+    return call.done_with_error(not_permitted(Right::kOpenChannel, to_string(channel.peer_id)));
+  }
   if (channel.external) {
     if (content.size() > cell_.spec().manifest.limits.message_max_bytes) {
       services_.accounting.refused(Refusal::kTooLarge);
@@ -530,8 +556,8 @@ std::optional<Undelivered> MessageServer::turn_starting(Message& message) {
   switch (message.kind) {
     case MessageKind::kRequest:
       if (message.expires_ns <= cell_.monotonic_ns()) return Undelivered::kExpired;
-      if (outstanding_.size() >= limits::kOutstandingRequestsMax) forget_expired();
-      if (outstanding_.size() >= limits::kOutstandingRequestsMax) return Undelivered::kOverloaded;
+      if (outstanding_.size() >= cell_.spec().manifest.limits.outstanding_requests_max) forget_expired();
+      if (outstanding_.size() >= cell_.spec().manifest.limits.outstanding_requests_max) return Undelivered::kOverloaded;
       outstanding_[RequestId(message.id)] = {.reply_to = message.reply_to, .expires_ns = message.expires_ns};
       return std::nullopt;
     case MessageKind::kChannelMessage: {
@@ -634,7 +660,7 @@ std::span<const HandlerInterface> MessageServerHandler::imports() const { return
 std::span<const std::string_view> MessageServerHandler::exports() const { return kMessageServerExports; }
 
 Result<std::unique_ptr<HandlerInstance>> MessageServerHandler::create(const HandlerSetup& setup) const {
-  MessageServerPermissions permissions = setup.manifest.permission_policy.message_server();
+  MessageServerPermissions permissions = message_permissions(setup.permissions);
   if (permissions_) permissions = intersect(std::move(permissions), *permissions_);
   return std::make_unique<handlers::MessageServer>(actor::ActorCell::from(setup.actor), router_.core(),
                                                    std::move(permissions));

@@ -24,6 +24,8 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
   std::optional<actor::Undelivered> turn_starting(actor::Message& message) override;
   void turn_ended(actor::Message& message, const actor::TurnResult& result) override;
   void signal(actor::Signal& signal) override;
+  const actor::AwaitedAnswer& awaited() const override { return awaited_; }
+  std::size_t outstanding_requests() const override { return outstanding_.size(); }
 
  private:
   /// A request received and not answered.
@@ -37,6 +39,8 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
     ActorId peer_id;
     std::shared_ptr<actor::ExternalEnd> external;
     bool open = false;
+    /// This actor opened it. Who was asked for a channel may answer on it, whatever it may open itself.
+    bool opened_here = false;
   };
   struct Target {
     actor::ActorAddress address;
@@ -57,6 +61,8 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
   std::expected<Target, std::string> reserve(Right right, std::string_view text, actor::MessageKind kind,
                                              std::uint64_t bytes);
   bool permitted(Right right, std::string_view text, const ActorId& id) const;
+  /// Counts and records the refusal; the text is for the guest.
+  std::string not_permitted(Right right, std::string_view text);
   const Target& find(std::string_view text);
   /// A message for whose answer the call will wait, or the result of a call that failed.
   std::expected<actor::Message*, HostStatus> prepare_waiting(HostCall& call, Right right, actor::MessageKind kind,
@@ -85,8 +91,8 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
   std::array<char, kUuidTextLength> last_text_{};
   std::size_t last_text_size_ = 0;
   Target last_;
-  /// The host call that waits, to tell a request from the opening of a channel.
-  ActorId waiting_for_id_;
+  /// Of the host call that waited last.
+  actor::AwaitedAnswer awaited_;
   std::unordered_map<RequestId, Outstanding> outstanding_;
   std::unordered_map<ChannelId, Channel> channels_;
 };

@@ -88,10 +88,7 @@ HandlerSchema TimingHandler::schema() const {
 Result<std::unique_ptr<HandlerInstance>> TimingHandler::create(const HandlerSetup& setup) const {
   const std::uint64_t min_ms = setup.config.unsigned_integer("min_sleep_duration").value_or(kMinSleepMs);
   const std::uint64_t max_ms = setup.config.unsigned_integer("max_sleep_duration").value_or(kMaxSleepMs);
-  if (min_ms > max_ms) {
-    return fail(ErrorCode::kInvalidManifest, "timing: min_sleep_duration " + std::to_string(min_ms) +
-                                                 " is greater than max_sleep_duration " + std::to_string(max_ms));
-  }
+  // A parent may leave no length between them: then every sleep is refused.
   return std::make_unique<Timing>(min_ms, max_ms);
 }
 

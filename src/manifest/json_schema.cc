@@ -93,10 +93,10 @@ Json capability_schema(const CapabilitySchema& capability) {
   return schema;
 }
 
-Json permissions_schema() {
+Json permissions_schema(std::span<const HandlerSchema> extra_handlers) {
   Json schema =
       table_schema("What the actor has of what its parent has; a capability that is not named is inherited", {});
-  for (const CapabilitySchema& capability : capability_schemas())
+  for (const CapabilitySchema& capability : all_capability_schemas(all_handler_schemas(extra_handlers)))
     schema["properties"][capability.name] = capability_schema(capability);
   return schema;
 }
@@ -109,7 +109,7 @@ std::string manifest_json_schema(std::span<const HandlerSchema> extra_handlers) 
   schema["title"] = "Theater actor manifest";
   schema.update(table_schema("The manifest of a Theater actor, after its template is filled", top_level_schema()));
   schema["properties"]["handler"] = handlers_schema(extra_handlers);
-  schema["properties"]["permission_policy"] = permissions_schema();
+  schema["properties"]["permission_policy"] = permissions_schema(extra_handlers);
   schema["properties"]["limits"] = table_schema("Bounds of this actor", limits_schema());
   schema["properties"]["chain"] =
       table_schema("What of the actor's chain is kept, where there is a data directory", chain_schema());

@@ -75,6 +75,7 @@ class ManifestReader {
       : text_(text),
         options_(options),
         handler_schemas_(all_handler_schemas(options.extra_handlers)),
+        capability_schemas_(all_capability_schemas(handler_schemas_)),
         diagnostics_(options.source_name) {}
 
   Result<Manifest> read() {
@@ -275,6 +276,7 @@ class ManifestReader {
     const auto number = [&](std::string_view name) { return field_or<std::uint64_t>(fields, name); };
     ActorLimits& limits = manifest_.limits;
     limits.memory_bytes = number("memory");
+    limits.table_elements = static_cast<std::uint32_t>(number("table_elements"));
     limits.fuel_per_turn = number("fuel_per_turn");
     limits.turn_timeout_ms = number("turn_timeout_ms");
     limits.mailbox_messages = static_cast<std::uint32_t>(number("mailbox_messages"));
@@ -286,6 +288,8 @@ class ManifestReader {
     limits.request_timeout_ms = number("request_timeout_ms");
     limits.channels_max = static_cast<std::uint32_t>(number("channels_max"));
     limits.children_max = static_cast<std::uint32_t>(number("children_max"));
+    limits.outstanding_requests_max = static_cast<std::uint32_t>(number("outstanding_requests_max"));
+    limits.event_bytes_per_turn = number("event_bytes_per_turn");
     limits.stop_timeout_ms = number("stop_timeout_ms");
   }
 
@@ -370,11 +374,11 @@ class ManifestReader {
   }
 
   void read_permissions(const toml::table& table) {
-    const std::vector<std::string> known = names_of(capability_schemas());
+    const std::vector<std::string> known = names_of(capability_schemas_);
     const TableContext context{
         "[permission_policy]", {}, [](std::string_view key) { return slips::capability_hint(key); }};
     for (const auto& [key, node] : entries_in_order(table)) {
-      const CapabilitySchema* schema = find_by_name(capability_schemas(), key->str());
+      const CapabilitySchema* schema = find_by_name(capability_schemas_, key->str());
       if (schema == nullptr) {
         report_unknown(*key, "capability", known, context, diagnostics_);
       } else if (const toml::table* capability =
@@ -414,6 +418,7 @@ class ManifestReader {
   std::string_view text_;
   const ParseOptions& options_;
   std::vector<HandlerSchema> handler_schemas_;
+  std::vector<CapabilitySchema> capability_schemas_;
   Diagnostics diagnostics_;
   Manifest manifest_;
 };
@@ -472,23 +477,27 @@ const std::vector<std::string>* HandlerConfig::string_list(std::string_view fiel
   return find_field<std::vector<std::string>>(fields, field);
 }
 
+std::string_view to_string(MailboxOverflow overflow) {
+  switch (overflow) {
+    case MailboxOverflow::kRefuse: return "refuse";
+    case MailboxOverflow::kDropOldest: return "drop-oldest";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(PermissionMode mode) {
+  switch (mode) {
+    case PermissionMode::kInherit: return "inherit";
+    case PermissionMode::kDisallow: return "disallow";
+    case PermissionMode::kRestrict: return "restrict";
+  }
+  return "unknown";
+}
+
 const CapabilityPolicy& Permissions::capability(std::string_view name) const {
   static const CapabilityPolicy inherit;
   const auto it = capabilities.find(name);
   return it == capabilities.end() ? inherit : it->second;
-}
-
-MessageServerPermissions Permissions::message_server() const {
-  const CapabilityPolicy& policy = capability("message_server");
-  if (policy.mode == PermissionMode::kInherit) return {};
-  if (policy.mode == PermissionMode::kDisallow) return {false, false, false, std::vector<std::string>()};
-  MessageServerPermissions permissions;
-  permissions.can_send = field_or<bool>(policy.restrictions, "can_send", true);
-  permissions.can_request = field_or<bool>(policy.restrictions, "can_request", true);
-  permissions.can_open_channels = field_or<bool>(policy.restrictions, "can_open_channels", true);
-  if (const auto* targets = find_field<std::vector<std::string>>(policy.restrictions, "allowed_targets"))
-    permissions.allowed_targets = *targets;
-  return permissions;
 }
 
 const HandlerConfig* Manifest::handler(std::string_view type) const {

@@ -1,4 +1,5 @@
 #include "theater/manifest.h"
+#include "theater/permissions.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -189,10 +190,13 @@ message_max_bytes = 65536
 request_timeout_ms = 1000
 channels_max = 0
 children_max = 7
+table_elements = 9
+outstanding_requests_max = 8
+event_bytes_per_turn = "1MiB"
 stop_timeout_ms = 50
 )");
-  const ActorLimits expected = {128ull << 20, 1'000'000, 500, 10, 1ull << 30, MailboxOverflow::kDropOldest,
-                                65'536,       1000,      0,   7,  50};
+  const ActorLimits expected = {128ull << 20, 9,    1'000'000, 500, 10, 1ull << 30, MailboxOverflow::kDropOldest,
+                                65'536,       1000, 0,         7,   8,  1ull << 20, 50};
   EXPECT_EQ(manifest.limits, expected);
 }
 
@@ -264,25 +268,6 @@ TEST(Manifest, a_restricted_file_system_grants_only_what_is_named) {
   EXPECT_EQ(restrictions.at("read"), ConfigValue(true));
   EXPECT_EQ(restrictions.at("write"), ConfigValue(false));
   EXPECT_FALSE(restrictions.contains("allowed_paths"));
-}
-
-TEST(Manifest, message_permissions_are_real) {
-  EXPECT_EQ(parse(kMinimum).permission_policy.message_server(), MessageServerPermissions());
-  const MessageServerPermissions nothing =
-      parse_with("[permission_policy.message_server]\ntype = \"disallow\"").permission_policy.message_server();
-  EXPECT_EQ(nothing, (MessageServerPermissions{false, false, false, std::vector<std::string>()}));
-  const MessageServerPermissions some = parse_with(R"(
-[permission_policy.message_server]
-type = "restrict"
-[permission_policy.message_server.config]
-can_request = false
-allowed_targets = ["counter", "0198c0de-0000-7000-8000-000000000001"]
-)")
-                                            .permission_policy.message_server();
-  EXPECT_TRUE(some.can_send);
-  EXPECT_FALSE(some.can_request);
-  EXPECT_TRUE(some.can_open_channels);
-  EXPECT_THAT(*some.allowed_targets, ElementsAre("counter", "0198c0de-0000-7000-8000-000000000001"));
 }
 
 TEST(Manifest, a_users_own_handler_has_its_own_fields) {
@@ -812,7 +797,7 @@ std::string documented(std::string_view language, int n) {
 TEST(ManifestGuide, its_example_is_accepted) {
   const Manifest manifest = parse(documented("toml", 0));
   EXPECT_EQ(manifest.limits.memory_bytes, 16u << 20);
-  EXPECT_FALSE(manifest.permission_policy.message_server().can_open_channels);
+  EXPECT_FALSE(message_permissions(compose_permissions(nullptr, manifest)).can_open_channels);
 }
 
 TEST(ManifestGuide, its_template_is_filled) {

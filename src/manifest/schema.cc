@@ -1,6 +1,7 @@
 #include "manifest/schema.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/limits.h"
 
@@ -56,88 +57,100 @@ FieldSchema list(std::string name, std::string description) {
   return {std::move(name), FieldKind::kStringList, std::move(description)};
 }
 
+FieldSchema narrows(Narrowing narrowing, FieldSchema field) {
+  field.narrowing = narrowing;
+  return field;
+}
+
+using enum Narrowing;
 constexpr auto kUnsigned = FieldKind::kUnsigned;
 constexpr auto kSize = FieldKind::kSize;
 
 std::vector<FieldSchema> timing_fields() {
   return {
-      number(kUnsigned, "max_sleep_duration", limits::kSleepMaxMs, 0, INT64_MAX, "Longest sleep, in milliseconds"),
-      number(kUnsigned, "min_sleep_duration", limits::kSleepMinMs, 0, INT64_MAX, "Shortest sleep, in milliseconds"),
+      narrows(kLeast, number(kUnsigned, "max_sleep_duration", limits::kSleepMaxMs, 0, INT64_MAX,
+                             "Longest sleep, in milliseconds")),
+      narrows(kMost, number(kUnsigned, "min_sleep_duration", limits::kSleepMinMs, 0, INT64_MAX,
+                            "Shortest sleep, in milliseconds")),
   };
 }
 
 std::vector<FieldSchema> process_fields() {
   return {
-      number(kUnsigned, "max_processes", limits::kProcesses, 0, limits::kProcessesMax,
-             "Processes that may run at once"),
-      number(kSize, "max_output_buffer", limits::kProcessOutputBytes, 0, limits::kProcessOutputBytesMax,
-             "Bytes of a process's output that are kept for the actor"),
-      list("allowed_programs", "The only programs that may be started"),
-      list("allowed_paths", "The only folders that a process may work in"),
+      narrows(kLeast, number(kUnsigned, "max_processes", limits::kProcesses, 0, limits::kProcessesMax,
+                             "Processes that may run at once")),
+      narrows(kLeast, number(kSize, "max_output_buffer", limits::kProcessOutputBytes, 0, limits::kProcessOutputBytesMax,
+                             "Bytes of a process's output that are kept for the actor")),
+      narrows(kShared, list("allowed_programs", "The only programs that may be started")),
+      narrows(kPaths, list("allowed_paths", "The only folders that a process may work in")),
   };
 }
 
 std::vector<FieldSchema> environment_fields() {
   return {
-      list("allowed_vars", "The only variables that may be read"),
-      list("denied_vars", "Variables that may not be read, whatever else allows them"),
-      boolean("allow_list_all", false, "Whether the actor may list all variables that it may read"),
-      list("allowed_prefixes", "Variables that begin with one of these may be read"),
+      narrows(kShared, list("allowed_vars", "The only variables that may be read")),
+      narrows(kUnited, list("denied_vars", "Variables that may not be read, whatever else allows them")),
+      narrows(kBoth, boolean("allow_list_all", false, "Whether the actor may list all variables that it may read")),
+      narrows(kPrefixes, list("allowed_prefixes", "Variables that begin with one of these may be read")),
   };
 }
 
 std::vector<FieldSchema> random_fields() {
   return {
-      number(kUnsigned, "seed", std::nullopt, 0, INT64_MAX,
-             "Makes the numbers repeatable; without it they come from the system"),
-      number(kSize, "max_bytes", limits::kRandomBytes, 0, limits::kRandomBytesMax, "Most random bytes of one call"),
-      number(kUnsigned, "max_int", INT64_MAX, 0, INT64_MAX, "Largest upper end of a range of random integers"),
-      boolean("allow_crypto_secure", false, "Whether the actor may ask for numbers fit for cryptography"),
+      narrows(kFixed, number(kUnsigned, "seed", std::nullopt, 0, INT64_MAX,
+                             "Makes the numbers repeatable; without it they come from the system")),
+      narrows(kLeast, number(kSize, "max_bytes", limits::kRandomBytes, 0, limits::kRandomBytesMax,
+                             "Most random bytes of one call")),
+      narrows(kLeast,
+              number(kUnsigned, "max_int", INT64_MAX, 0, INT64_MAX, "Largest upper end of a range of random integers")),
+      narrows(kBoth,
+              boolean("allow_crypto_secure", false, "Whether the actor may ask for numbers fit for cryptography")),
   };
 }
 
 std::vector<FieldSchema> filesystem_fields() {
   return {
       text("path", 1, limits::kReferenceBytes, "The one folder that the actor sees"),
-      optional_boolean("new_dir", "Whether the actor gets a new folder of its own instead of `path`"),
-      list("allowed_commands", "The only commands that the actor may run in its folder"),
+      narrows(kBoth, optional_boolean("new_dir", "Whether the actor gets a new folder of its own instead of `path`")),
+      narrows(kShared, list("allowed_commands", "The only commands that the actor may run in its folder")),
   };
 }
 
 std::vector<FieldSchema> file_system_restrictions() {
   return {
-      boolean("read", false, "Whether files may be read"),
-      boolean("write", false, "Whether files may be written"),
-      boolean("execute", false, "Whether commands may be run"),
-      list("allowed_commands", "The only commands that may be run"),
-      optional_boolean("new_dir", "Whether the actor may get a new folder of its own"),
-      list("allowed_paths", "The only folders that may be reached"),
+      narrows(kBoth, boolean("read", false, "Whether files may be read")),
+      narrows(kBoth, boolean("write", false, "Whether files may be written")),
+      narrows(kBoth, boolean("execute", false, "Whether commands may be run")),
+      narrows(kShared, list("allowed_commands", "The only commands that may be run")),
+      narrows(kBoth, optional_boolean("new_dir", "Whether the actor may get a new folder of its own")),
+      narrows(kPaths, list("allowed_paths", "The only folders that may be reached")),
   };
 }
 
 std::vector<FieldSchema> http_client_restrictions() {
   return {
-      list("allowed_methods", "The only HTTP methods that may be used"),
-      list("allowed_hosts", "The only hosts that may be reached"),
-      number(kUnsigned, "max_redirects", std::nullopt, 0, INT64_MAX, "Most redirects that one request follows"),
-      number(kUnsigned, "timeout", std::nullopt, 0, INT64_MAX, "Longest request, in milliseconds"),
+      narrows(kShared, list("allowed_methods", "The only HTTP methods that may be used")),
+      narrows(kShared, list("allowed_hosts", "The only hosts that may be reached")),
+      narrows(kLeast, number(kUnsigned, "max_redirects", std::nullopt, 0, INT64_MAX,
+                             "Most redirects that one request follows")),
+      narrows(kLeast, number(kUnsigned, "timeout", std::nullopt, 0, INT64_MAX, "Longest request, in milliseconds")),
   };
 }
 
 std::vector<FieldSchema> http_framework_restrictions() {
   return {
-      list("allowed_routes", "The only routes that may be served"),
-      list("allowed_methods", "The only HTTP methods that may be served"),
-      number(kSize, "max_request_size", std::nullopt, 0, INT64_MAX, "Largest request, in bytes"),
+      narrows(kShared, list("allowed_routes", "The only routes that may be served")),
+      narrows(kShared, list("allowed_methods", "The only HTTP methods that may be served")),
+      narrows(kLeast, number(kSize, "max_request_size", std::nullopt, 0, INT64_MAX, "Largest request, in bytes")),
   };
 }
 
 std::vector<FieldSchema> message_server_restrictions() {
   return {
-      boolean("can_send", true, "Whether the actor may send messages"),
-      boolean("can_request", true, "Whether the actor may send requests"),
-      boolean("can_open_channels", true, "Whether the actor may open channels"),
-      list("allowed_targets", "Ids or names of the only actors it may address; without it, all"),
+      narrows(kBoth, boolean("can_send", true, "Whether the actor may send messages")),
+      narrows(kBoth, boolean("can_request", true, "Whether the actor may send requests")),
+      narrows(kBoth, boolean("can_open_channels", true, "Whether the actor may open channels")),
+      narrows(kShared, list("allowed_targets", "Ids or names of the only actors it may address; without it, all")),
   };
 }
 
@@ -181,11 +194,16 @@ const std::vector<FieldSchema>& limits_schema() {
       kDefaults.turn_timeout_ms == limits::kTurnTimeoutMs && kDefaults.mailbox_messages == limits::kMailboxMessages &&
       kDefaults.mailbox_bytes == limits::kMailboxBytes && kDefaults.message_max_bytes == limits::kMessageMaxBytes &&
       kDefaults.request_timeout_ms == limits::kRequestTimeoutMs && kDefaults.channels_max == limits::kChannelsMax &&
-      kDefaults.children_max == limits::kChildrenMax && kDefaults.stop_timeout_ms == limits::kStopTimeoutMs);
+      kDefaults.children_max == limits::kChildrenMax && kDefaults.stop_timeout_ms == limits::kStopTimeoutMs &&
+      kDefaults.table_elements == limits::kTableElements &&
+      kDefaults.outstanding_requests_max == limits::kOutstandingRequestsMax &&
+      kDefaults.event_bytes_per_turn == limits::kEventBytesPerTurn);
   constexpr std::uint64_t kPageBytes = 64u << 10;
   static const std::vector<FieldSchema> schema = {
       number(kSize, "memory", limits::kMemoryBytes, kPageBytes, limits::kMemoryBytesMax,
              "Linear memory of the actor's component"),
+      number(kUnsigned, "table_elements", limits::kTableElements, 0, limits::kTableElementsMax,
+             "Elements that the tables of the actor's component may have together"),
       number(kUnsigned, "fuel_per_turn", limits::kFuelPerTurn, 1, limits::kFuelPerTurnMax,
              "WebAssembly instructions, roughly, that one turn may use"),
       number(kUnsigned, "turn_timeout_ms", limits::kTurnTimeoutMs, 1, limits::kTurnTimeoutMsMax,
@@ -205,6 +223,10 @@ const std::vector<FieldSchema>& limits_schema() {
              "Channels that may be open at once"),
       number(kUnsigned, "children_max", limits::kChildrenMax, 0, limits::kChildrenMaxMax,
              "Children that may live at once"),
+      number(kUnsigned, "outstanding_requests_max", limits::kOutstandingRequestsMax, 0,
+             limits::kOutstandingRequestsMaxMax, "Requests that the actor may leave unanswered"),
+      number(kSize, "event_bytes_per_turn", limits::kEventBytesPerTurn, 1, INT64_MAX,
+             "Bytes that the host calls of one turn may have recorded"),
       number(kUnsigned, "stop_timeout_ms", limits::kStopTimeoutMs, 0, limits::kStopTimeoutMsMax,
              "Longest wait for the end of the running turn when the actor is stopped, in milliseconds; then it ends by "
              "force"),
@@ -294,6 +316,26 @@ const std::vector<CapabilitySchema>& capability_schemas() {
       {"environment", "Environment variables", environment_fields()},
       {"random", "Random numbers", random_fields()},
   };
+  return schemas;
+}
+
+std::string capability_of(std::string_view handler_type) {
+  if (handler_type == "filesystem") return "file_system";
+  std::string name(handler_type);
+  std::ranges::replace(name, '-', '_');
+  return name;
+}
+
+std::vector<CapabilitySchema> all_capability_schemas(const std::vector<HandlerSchema>& handlers) {
+  std::vector<CapabilitySchema> schemas = capability_schemas();
+  for (const HandlerSchema& handler : handlers) {
+    CapabilitySchema schema{
+        .name = capability_of(handler.type), .description = handler.description, .restrictions = {}};
+    if (find_by_name(schemas, schema.name) != nullptr) continue;
+    std::ranges::copy_if(handler.fields, std::back_inserter(schema.restrictions),
+                         [](const FieldSchema& field) { return field.narrowing != kNone; });
+    schemas.push_back(std::move(schema));
+  }
   return schemas;
 }
 

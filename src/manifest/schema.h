@@ -11,10 +11,13 @@ namespace theater {
 
 /// A capability that `[permission_policy]` may name, and what its `.config` may restrict.
 struct CapabilitySchema {
-  std::string name;
-  std::string description;
-  std::vector<FieldSchema> restrictions;
+  std::string name = {};
+  std::string description = {};
+  std::vector<FieldSchema> restrictions = {};
 };
+
+/// The capability that a handler's type is called in `[permission_policy]`.
+std::string capability_of(std::string_view handler_type);
 
 /// The keys of the top level beside its tables.
 const std::vector<FieldSchema>& top_level_schema();
@@ -25,7 +28,10 @@ const std::vector<FieldSchema>& chain_schema();
 /// Beside its table `backoff_ms`.
 const std::vector<FieldSchema>& supervision_schema();
 const std::vector<FieldSchema>& backoff_schema();
+/// Those with restrictions of their own.
 const std::vector<CapabilitySchema>& capability_schemas();
+/// The same, and one for each other handler: it restricts the fields of the handler's block that are permissions.
+std::vector<CapabilitySchema> all_capability_schemas(const std::vector<HandlerSchema>& handlers);
 /// The one field `type` of a capability's table.
 const FieldSchema& permission_type_schema();
 

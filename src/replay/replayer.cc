@@ -336,8 +336,8 @@ void Replayer::match_functions() {
 }
 
 void Replayer::make_instance(std::uint64_t sequence) {
-  const auto instance_limits =
-      engine::InstanceLimits::of_actor(limits_.memory_bytes, limits_.message_max_bytes, limits_.fuel_per_turn);
+  const auto instance_limits = engine::InstanceLimits::of_actor(limits_.memory_bytes, limits_.table_elements,
+                                                                limits_.message_max_bytes, limits_.fuel_per_turn);
   auto made = engine::Instance::create(component_.linked, instance_limits, this);
   if (made) {
     instance_.emplace(std::move(*made));

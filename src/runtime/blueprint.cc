@@ -39,6 +39,14 @@ const HandlerFunction* function_of(const Handler& handler, const engine::Functio
   return nullptr;
 }
 
+/// result<…, string>.
+bool tells_errors(const engine::FunctionType& function) {
+  using Kind = engine::ValueType::Kind;
+  if (!function.result || function.result->kind != Kind::kResult) return false;
+  const auto& members = function.result->members;
+  return members.size() == 2 && members[1].type && members[1].type->kind == Kind::kString;
+}
+
 std::unexpected<Error> no_handler(const engine::FunctionType& import) {
   return fail(ErrorCode::kMissingHandler,
               "the component imports " + engine::full_name(import) +
@@ -78,8 +86,9 @@ Result<void> bind_imports(actor::ActorSpec& spec, const engine::Component& compo
       if (handler->needs_grant()) return not_granted(*handler, import);
       granted = spec.handlers.insert(granted, handler);
     }
-    spec.imports.push_back(
-        {.handler = static_cast<std::uint16_t>(granted - spec.handlers.begin()), .function = *place});
+    spec.imports.push_back({.handler = static_cast<std::uint16_t>(granted - spec.handlers.begin()),
+                            .function = *place,
+                            .tells_errors = tells_errors(import)});
     spec.functions.imports.push_back(engine::full_name(import));
   }
   return {};
@@ -152,7 +161,18 @@ Result<std::shared_ptr<const actor::ActorSpec>> make_spec(Manifest manifest, con
   // At least one whole epoch, whichever part of the present one is over.
   spec->turn_deadline_ticks = manifest.limits.turn_timeout_ms / limits::kEpochMs + 1;
   spec->manifest = std::move(manifest);
+  spec->set_permissions(compose_permissions(nullptr, spec->manifest, handlers.schemas()));
   return spec;
+}
+
+std::shared_ptr<const actor::ActorSpec> spec_under(std::shared_ptr<const actor::ActorSpec> spec,
+                                                   const EffectivePermissions& parent,
+                                                   const HandlerRegistry& handlers) {
+  EffectivePermissions left = compose_permissions(&parent, spec->manifest, handlers.schemas());
+  if (left == spec->permissions) return spec;
+  auto narrowed = std::make_shared<actor::ActorSpec>(*spec);
+  narrowed->set_permissions(std::move(left));
+  return narrowed;
 }
 
 }  // namespace theater::runtime

@@ -16,8 +16,12 @@ Result<std::vector<std::uint32_t>> import_flags(const engine::Component& compone
 
 /// Joins a component and a manifest: which handler serves which import, which export each kind of message calls.
 /// kMissingHandler names the interface and the lines to add to the manifest; kInvalidComponent when an export has not
-/// the form of a handler.
+/// the form of a handler. Its permissions are those without a parent.
 Result<std::shared_ptr<const actor::ActorSpec>> make_spec(Manifest manifest, const engine::Component& component,
                                                           const HandlerRegistry& handlers);
+
+/// The same for a child of a parent with these permissions; the one given where the parent takes nothing from it.
+std::shared_ptr<const actor::ActorSpec> spec_under(std::shared_ptr<const actor::ActorSpec> spec,
+                                                   const EffectivePermissions& parent, const HandlerRegistry& handlers);
 
 }  // namespace theater::runtime

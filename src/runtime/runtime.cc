@@ -154,6 +154,18 @@ Result<Manifest> Runtime::manifest(const ActorId& id) const {
   return std::move(*manifest);
 }
 
+Result<EffectivePermissions> Runtime::permissions(const ActorId& id) const {
+  auto permissions = core_->on_shard_of(id, [&](runtime::ShardRuntime& shard) -> Result<EffectivePermissions> {
+    const actor::ActorCell* cell = shard.find(id);
+    if (cell == nullptr) return fail(ErrorCode::kStopped, "actor " + to_string(id) + " has ended");
+    return cell->spec().permissions;
+  });
+  if (!permissions) return fail(std::move(permissions.error()));
+  return std::move(*permissions);
+}
+
+WaitReport Runtime::waits(std::chrono::milliseconds patience) const { return core_->waits(patience); }
+
 namespace {
 
 /// The large values that the link names, as far as they are kept.
@@ -294,6 +306,8 @@ Result<std::shared_ptr<void>> Runtime::subscribe(const ActorId& actor, std::uint
 
 MessageRouter& Runtime::router() { return core_->router(); }
 std::uint32_t Runtime::shards() const { return core_->shard_count(); }
+std::uint64_t Runtime::turns() const { return core_->turns(); }
+std::uint64_t Runtime::fuel_used() const { return core_->fuel_used(); }
 std::uint64_t Runtime::events_recorded() const { return core_->events_recorded(); }
 std::string Runtime::describe() const {
   return std::to_string(core_->shard_count()) + " shards; " + core_->engine().describe();

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "base/machine.h"
 #include "router/router_core.h"
 #include "runtime/blueprint.h"
 #include "runtime/read_file.h"
@@ -67,6 +68,8 @@ Result<void> RuntimeCore::start() {
     }
   }
   if (auto opened = open_directory(); !opened) return opened;
+  resident_bytes_max_ = options_.resident_bytes_max.value_or(look_at_machine().usable_memory_bytes() / 100 *
+                                                             limits::kMemoryShareMaxPercent);
   const std::uint32_t count = options_.shards > 0 ? options_.shards : std::max(1u, std::thread::hardware_concurrency());
   shards_ = std::make_unique<sched::ThreadShardSet>(sched::ThreadShardSet::Options{.shards = count}, clock_);
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -74,7 +77,10 @@ Result<void> RuntimeCore::start() {
                                                              checkpoints_.get(), gates_, waits_));
     router_.core().attach(shard_runtimes_.back()->services());
   }
-  epochs_ = std::make_unique<Ticker>(std::chrono::milliseconds(limits::kEpochMs), [this] { engine_->tick(); });
+  epochs_ = std::make_unique<Ticker>(std::chrono::milliseconds(limits::kEpochMs), [this] {
+    engine_->tick();
+    admit_waiting();
+  });
   if (directory_) {
     retain();
     retention_ = std::make_unique<Ticker>(kRetentionPace, [this] { retain_if_due(); });
@@ -174,6 +180,7 @@ void RuntimeCore::post(std::uint32_t shard, std::function<void(ShardRuntime&)> t
 void RuntimeCore::end_all() {
   // First, without the lock that its tasks take.
   workshop_->stop();
+  refuse_waiting();
   std::unique_lock lock(actors_mutex_);
   family_.shut_down();
   actors_changed_.wait(lock, [&] { return living_ == 0; });
@@ -359,32 +366,45 @@ void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardR
     const std::lock_guard lock(actors_mutex_);
     start.id = random_.make_id<ActorId>();
   }
-  start_actor(blueprint, std::move(start), options.near, options.register_name, std::move(done));
+  start_actor({.spec = blueprint.spec_,
+               .linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint.linked_),
+               .start = std::move(start),
+               .near = options.near,
+               .register_name = options.register_name,
+               .done = std::move(done)});
 }
 
-void RuntimeCore::start_actor(const Blueprint& blueprint, actor::ActorCell::Start start,
-                              const std::optional<ActorId>& near, bool register_name, ShardRuntime::Started done) {
-  auto begun = begin(blueprint, std::move(start), near, register_name, done);
+void RuntimeCore::start_actor(Beginning beginning) {
+  const ShardRuntime::Started done = beginning.done;
+  auto begun = begin(beginning);
   if (!begun) done(fail(std::move(begun.error())));
 }
 
-Result<void> RuntimeCore::begin(const Blueprint& blueprint, actor::ActorCell::Start start,
-                                const std::optional<ActorId>& near, bool register_name,
-                                const ShardRuntime::Started& done) {
-  const Manifest& manifest = blueprint.spec_->manifest;
+Result<void> RuntimeCore::begin(Beginning& beginning) {
+  actor::ActorCell::Start& start = beginning.start;
+  const bool is_resumed = start.reason == StartReason::kResumed;
+  if (start.parent && !is_resumed) {
+    std::shared_ptr<const actor::ActorSpec> parent;
+    {
+      const std::lock_guard lock(actors_mutex_);
+      if (const auto found = actors_.find(*start.parent); found != actors_.end()) parent = found->second.spec;
+    }
+    if (parent) beginning.spec = spec_under(std::move(beginning.spec), parent->permissions, handlers_);
+  }
+  const Manifest& manifest = beginning.spec->manifest;
   const ActorId id = start.id;
-  const bool has_name = register_name || (manifest.unique && start.reason != StartReason::kResumed);
+  const bool has_name = beginning.register_name || (manifest.unique && !is_resumed);
   const std::lock_guard lock(actors_mutex_);
   if (shutting_down_) return fail(ErrorCode::kUnavailable, "the runtime is shutting down");
-  if (living_ >= options_.actors_max) {
-    return fail(ErrorCode::kResourceExhausted,
-                "there are " + std::to_string(living_) + " actors already, the most allowed (actors_max)");
-  }
+  const bool is_behind = beginning.deadline_ns == 0 && !waiting_.empty();
+  auto room = check_room(manifest.limits);
+  if ((is_behind || !room) && wait_for_room(beginning)) return {};
+  if (!room) return room;
   if (has_name) {
     if (auto named = router_.core().directory().add_name(manifest.name, id); !named) return named;
   }
   // The parent of one that is resumed may be gone: then nobody is its parent.
-  const bool is_orphan = start.reason == StartReason::kResumed && start.parent && !family_.contains(*start.parent);
+  const bool is_orphan = is_resumed && start.parent && !family_.contains(*start.parent);
   if (auto added =
           family_.add(id, is_orphan ? std::nullopt : start.parent, manifest.supervision, manifest.limits.children_max);
       !added) {
@@ -392,8 +412,8 @@ Result<void> RuntimeCore::begin(const Blueprint& blueprint, actor::ActorCell::St
     return added;
   }
   auto shard = static_cast<std::uint32_t>(next_shard_++ % shard_runtimes_.size());
-  if (near) {
-    if (const auto neighbour = actors_.find(*near); neighbour != actors_.end()) {
+  if (beginning.near) {
+    if (const auto neighbour = actors_.find(*beginning.near); neighbour != actors_.end()) {
       shard = neighbour->second.shard;
       --next_shard_;
     }
@@ -404,17 +424,20 @@ Result<void> RuntimeCore::begin(const Blueprint& blueprint, actor::ActorCell::St
   entry.name = manifest.name;
   entry.parent = start.parent;
   entry.has_name = has_name;
-  entry.spec = blueprint.spec_;
-  entry.linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint.linked_);
+  entry.spec = std::move(beginning.spec);
+  entry.linked = std::move(beginning.linked);
   entry.first_state = start.state;
-  ++living_;
+  entry.memory_bytes = memory_bytes_of(entry.spec->manifest.limits);
+  count_in(entry);
   // Under the lock, so that an order to stop it comes after it.
-  post(shard,
-       [spec = entry.spec, linked = entry.linked, start = std::move(start), done](ShardRuntime& runtime) mutable {
-         runtime.spawn(std::move(spec), std::move(linked), std::move(start), std::move(done));
-       });
+  post(shard, [spec = entry.spec, linked = entry.linked, start = std::move(start),
+               done = std::move(beginning.done)](ShardRuntime& runtime) mutable {
+    runtime.spawn(std::move(spec), std::move(linked), std::move(start), std::move(done));
+  });
   return {};
 }
+
+// Resuming ------------------------------------------------------------------------------------------------------------
 
 std::vector<ResumedActor> RuntimeCore::resume() {
   std::vector<ResumedActor> resumed;
@@ -469,6 +492,12 @@ Result<void> RuntimeCore::resume(const store::StoredActor& stored, const Manifes
   if (!component) return fail(Error(component.error()).with_context("its component"));
   auto blueprint = prepare(manifest, *component);
   if (!blueprint) return fail(std::move(blueprint.error()));
+  std::shared_ptr<const actor::ActorSpec> spec = blueprint->spec_;
+  if (stored.parent) {
+    const auto above = stored_permissions(*stored.parent, 1);
+    if (!above) return fail(Error(above.error()).with_context("what its parent may do is not known"));
+    spec = spec_under(std::move(spec), *above, handlers_);
+  }
   actor::ActorCell::Start start{.id = stored.id,
                                 .parent = stored.parent,
                                 .state = std::move(resumption->state),
@@ -477,12 +506,33 @@ Result<void> RuntimeCore::resume(const store::StoredActor& stored, const Manifes
                                 .is_initialized = resumption->is_initialized};
   std::promise<Result<ActorId>> promise;
   auto future = promise.get_future();
-  const bool register_name = !router_.core().directory().find_name(stored.name);
-  start_actor(*blueprint, std::move(start), std::nullopt, register_name,
-              [&](Result<ActorId> id) { promise.set_value(std::move(id)); });
+  start_actor({.spec = std::move(spec),
+               .linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint->linked_),
+               .start = std::move(start),
+               .near = std::nullopt,
+               .register_name = !router_.core().directory().find_name(stored.name),
+               .done = [&](Result<ActorId> id) { promise.set_value(std::move(id)); }});
   auto started = future.get();
   if (!started) return fail(std::move(started.error()));
   return {};
+}
+
+Result<EffectivePermissions> RuntimeCore::stored_permissions(const ActorId& id, std::uint32_t generations) const {
+  if (generations > limits::kFamilyDepthMax) {
+    return fail(ErrorCode::kCorrupt, "there are more generations above it than a family may have");
+  }
+  const auto stored = directory_->actor(id);
+  if (!stored) {
+    return fail(ErrorCode::kNotFound, "the directory has no chain of " + to_string(id) +
+                                          "; a parent whose children resume must keep its own");
+  }
+  const auto manifest = stored_manifest(*stored);
+  if (!manifest) return fail(manifest.error());
+  const std::vector<HandlerSchema> schemas = handlers_.schemas();
+  if (!stored->parent) return compose_permissions(nullptr, *manifest, schemas);
+  const auto above = stored_permissions(*stored->parent, generations + 1);
+  if (!above) return above;
+  return compose_permissions(&*above, *manifest, schemas);
 }
 
 void RuntimeCore::actor_started(const ActorId& id) {
@@ -523,7 +573,7 @@ void RuntimeCore::actor_finished(const ActorId& id) {
     why = entry.last_end->end_message;
     waiting_for_start = std::exchange(entry.when_started, {});
     waiting_for_end = std::exchange(entry.when_ended, {});
-    --living_;
+    count_out(entry);
     ended_order_.push_back(id);
     family_.gone(id);
     forget_oldest();
@@ -553,7 +603,10 @@ void RuntimeCore::actor_gone(const ActorId& id) {
   const std::lock_guard lock(actors_mutex_);
   router_.core().directory().remove_name(id);
   family_.remove(id);
-  if (actors_.erase(id) > 0) --living_;
+  if (const auto found = actors_.find(id); found != actors_.end()) {
+    count_out(found->second);
+    actors_.erase(found);
+  }
   actors_changed_.notify_all();
 }
 
@@ -572,7 +625,7 @@ void RuntimeCore::start_again(const ActorId& id) {
   Entry& entry = actors_.at(id);
   if (entry.ended) {
     entry.ended.reset();
-    ++living_;
+    count_in(entry);
   }
   entry.status = ActorStatus::kStarting;
   ++entry.restarts;
@@ -640,9 +693,8 @@ void RuntimeCore::restart(const ActorId& id, std::function<void(Result<void>)> d
     const bool has_ended = entry.ended.has_value();
     // Its end is not yet told to all.
     if (!has_ended && family_.is_resting(id)) return fail(ErrorCode::kStopped, "the actor is ending; try again");
-    if (has_ended && living_ >= options_.actors_max) {
-      return fail(ErrorCode::kResourceExhausted,
-                  "there are " + std::to_string(living_) + " actors already, the most allowed (actors_max)");
+    if (has_ended && entry.spec) {
+      if (auto room = check_room(entry.spec->manifest.limits); !room) return room;
     }
     if (has_ended && entry.has_name) {
       if (auto named = router_.core().directory().add_name(entry.name, id); !named) return named;
@@ -751,6 +803,18 @@ std::vector<ActorInfo> RuntimeCore::list() const {
 std::size_t RuntimeCore::living() const {
   const std::lock_guard lock(actors_mutex_);
   return living_;
+}
+
+std::uint64_t RuntimeCore::turns() const {
+  std::uint64_t turns = 0;
+  for (const auto& shard : shard_runtimes_) turns += shard->services().accounting.turns();
+  return turns;
+}
+
+std::uint64_t RuntimeCore::fuel_used() const {
+  std::uint64_t fuel = 0;
+  for (const auto& shard : shard_runtimes_) fuel += shard->services().accounting.fuel_used();
+  return fuel;
 }
 
 std::uint64_t RuntimeCore::events_recorded() const {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <future>
 #include <memory>
@@ -72,6 +73,7 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   Result<ActorInfo> info(const ActorId& id) const;
   std::vector<ActorInfo> list() const;
   std::size_t living() const;
+  WaitReport waits(std::chrono::milliseconds patience) const;
 
   // From shards.
   void actor_started(const ActorId& id);
@@ -114,6 +116,8 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   const RuntimeOptions& options() const { return options_; }
   std::uint32_t shard_count() const { return shards_ ? shards_->size() : 0; }
   std::uint64_t events_recorded() const;
+  std::uint64_t turns() const;
+  std::uint64_t fuel_used() const;
   const engine::Engine& engine() const { return *engine_; }
   void log(std::string_view line) const {
     if (options_.log) options_.log(line);
@@ -131,6 +135,8 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
     std::optional<ActorId> parent;
     bool has_name = false;
     std::uint64_t restarts = 0;
+    /// What its memory and tables may grow to.
+    std::uint64_t memory_bytes = 0;
     /// How its last instance ended.
     std::optional<ActorInfo> last_end;
     /// Set once it has ended for good.
@@ -144,8 +150,34 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
     std::vector<std::function<void()>> when_ended;
   };
 
-  Result<void> begin(const Blueprint& blueprint, actor::ActorCell::Start start, const std::optional<ActorId>& near,
-                     bool register_name, const ShardRuntime::Started& done);
+  /// An actor about to be made.
+  struct Beginning {
+    std::shared_ptr<const actor::ActorSpec> spec;
+    std::shared_ptr<const engine::LinkedComponent> linked;
+    actor::ActorCell::Start start;
+    std::optional<ActorId> near;
+    bool register_name = false;
+    ShardRuntime::Started done;
+    /// When it is refused if there is no room by then; 0: nobody has waited yet.
+    std::uint64_t deadline_ns = 0;
+  };
+  /// Takes `beginning` when it succeeds.
+  Result<void> begin(Beginning& beginning);
+  /// What an actor's memory and tables may grow to.
+  static std::uint64_t memory_bytes_of(const ActorLimits& limits);
+  /// Why no further actor with these limits may live now; the lock is held.
+  Result<void> check_room(const ActorLimits& limits);
+  /// True if it waits for room now; the lock is held.
+  bool wait_for_room(Beginning& beginning);
+  /// Begins what has waited for room, and refuses what has waited too long.
+  void admit_waiting();
+  void refuse_waiting();
+  void count_in(Entry& entry);
+  void count_out(Entry& entry);
+  /// Asks every shard, and leaves out those that have not answered in time.
+  template <class Value>
+  std::vector<std::optional<Value>> ask_shards(const std::function<Value(ShardRuntime&)>& question,
+                                               std::chrono::milliseconds patience) const;
   ActorInfo brief(const ActorId& id, const Entry& entry) const;
   void forget_oldest();
 
@@ -170,9 +202,10 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   void retain();
   void retain_if_due();
   store::RetentionRule retention_rule(const store::StoredActor& stored) const;
-  /// Makes the actor that `start` describes, under its id.
-  void start_actor(const Blueprint& blueprint, actor::ActorCell::Start start, const std::optional<ActorId>& near,
-                   bool register_name, ShardRuntime::Started done);
+  /// Makes the actor that it describes.
+  void start_actor(Beginning beginning);
+  /// What an actor of the directory was allowed, by its own manifest and those of all above it.
+  Result<EffectivePermissions> stored_permissions(const ActorId& id, std::uint32_t generations) const;
   Result<Manifest> stored_manifest(const store::StoredActor& stored) const;
   Result<void> resume(const store::StoredActor& stored, const Manifest& manifest);
   Result<void> keep_content(const Manifest& manifest, ByteView component);
@@ -223,9 +256,19 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   std::vector<ActorId> ended_order_;
   std::size_t ended_front_ = 0;
   std::size_t living_ = 0;
+  /// Of all that live together.
+  std::uint64_t guest_memory_bytes_ = 0;
+  std::uint64_t resident_bytes_max_ = 0;
+  /// What the process used when it was looked at last.
+  std::uint64_t resident_bytes_ = 0;
+  std::uint64_t resident_looked_ns_ = 0;
+  std::deque<Beginning> waiting_;
+  std::atomic<std::size_t> waiting_count_{0};
   std::uint64_t next_number_ = 0;
   std::uint64_t next_shard_ = 0;
   SecureRandom random_;
+  /// All actors are ending: no start waits any more.
+  bool ending_ = false;
   bool shutting_down_ = false;
 };
 

@@ -191,8 +191,8 @@ void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec,
                         : open_chain_file(*spec, id, start.chain);
   if (!file) return failed(std::move(file.error()));
   const ActorLimits& limits = spec->manifest.limits;
-  auto instance_limits =
-      engine::InstanceLimits::of_actor(limits.memory_bytes, limits.message_max_bytes, limits.fuel_per_turn);
+  auto instance_limits = engine::InstanceLimits::of_actor(limits.memory_bytes, limits.table_elements,
+                                                          limits.message_max_bytes, limits.fuel_per_turn);
   instance_limits.start_deadline_ticks = spec->turn_deadline_ticks;
   auto cell = std::make_unique<actor::ActorCell>(services_, std::move(spec), std::move(start));
   actor::ActorCell& made = *cell;
@@ -308,11 +308,45 @@ ActorInfo ShardRuntime::info(const actor::ActorCell& cell) const {
   info.parent = cell.parent();
   info.shard = services_.shard.index();
   info.events = cell.chain_head().next_sequence;
+  info.turns = cell.turns();
+  info.fuel_used = cell.fuel_used();
+  info.fuel_last_turn = cell.fuel_last_turn();
   if (cell.phase() != actor::ActorPhase::kEnded) {
     info.mailbox_messages = cell.address().gate->messages();
     info.memory_bytes = cell.memory_bytes();
   }
   return info;
+}
+
+std::vector<ActorWait> ShardRuntime::waits() const {
+  std::vector<ActorWait> waits;
+  const std::uint64_t now_ns = services_.shard.clock().monotonic_ns();
+  for (const auto& [id, resident] : residents_) {
+    const actor::ActorCell& cell = *resident.cell;
+    if (!cell.is_suspended() || waits.size() == limits::kWaitsReported) continue;
+    ActorWait& wait = waits.emplace_back(ActorWait{.actor = id, .name = cell.name()});
+    wait.function = cell.spec().functions.imports[cell.pending_import()];
+    wait.waiting_ns = now_ns - cell.pending_since_ns();
+    wait.mailbox_messages = cell.address().gate->messages();
+    if (!services_.waits.waits_for(cell.address()) || cell.hooks() == nullptr) continue;
+    const actor::AwaitedAnswer& awaited = cell.hooks()->awaited();
+    wait.waits_for = awaited.from;
+    wait.awaited = awaited.kind == actor::MessageKind::kRequest ? to_string(RequestId(awaited.id))
+                                                                : to_string(ChannelId(awaited.id));
+    wait.given_up_in_ns = awaited.expires_ns > now_ns ? awaited.expires_ns - now_ns : 0;
+  }
+  return waits;
+}
+
+std::optional<AwaitedActor> ShardRuntime::awaited(const ActorId& id) {
+  const actor::ActorCell* cell = find(id);
+  if (cell == nullptr) return std::nullopt;
+  return AwaitedActor{.actor = id,
+                      .name = cell->name(),
+                      .has_ended = false,
+                      .is_paused = cell->is_paused(),
+                      .mailbox_messages = cell->address().gate->messages(),
+                      .outstanding_requests = cell->hooks() == nullptr ? 0 : cell->hooks()->outstanding_requests()};
 }
 
 void ShardRuntime::actor_started(actor::ActorCell& cell) {

@@ -74,6 +74,10 @@ class ShardRuntime final : public actor::ActorObserver {
   };
   Result<KeptChain> chain(const ActorId& id, std::uint64_t from_sequence);
   ActorInfo info(const actor::ActorCell& cell) const;
+  /// What actors here wait for, at most as many as a report lists.
+  std::vector<ActorWait> waits() const;
+  /// None when it has ended.
+  std::optional<AwaitedActor> awaited(const ActorId& id);
   /// No cell is left, not even one that has ended and waits for its last turn in the run queue.
   bool all_released() const { return residents_.empty() && leaving_.empty(); }
 

@@ -4,31 +4,17 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
+#include "manifest/json_forms.h"
 
 namespace theater::server {
 namespace {
 
 Json parent_of(const ActorInfo& actor) { return actor.parent ? Json(to_string(*actor.parent)) : Json(nullptr); }
 
-Json fields_of(const ConfigFields& fields) {
-  Json json = Json::object();
-  for (const auto& [name, value] : fields) std::visit([&](const auto& content) { json[name] = content; }, value);
-  return json;
-}
-
 Json reasons_of(const std::vector<std::pair<std::string, std::uint64_t>>& reasons) {
   Json json = Json::object();
   for (const auto& [reason, count] : reasons) json[reason] = count;
   return json;
-}
-
-std::string_view mode_name(PermissionMode mode) {
-  switch (mode) {
-    case PermissionMode::kInherit: return "inherit";
-    case PermissionMode::kDisallow: return "disallow";
-    case PermissionMode::kRestrict: return "restrict";
-  }
-  return "disallow";
 }
 
 }  // namespace
@@ -69,7 +55,12 @@ Json details_of(const ActorInfo& actor) {
 }
 
 Json metrics_of(const ActorInfo& actor) {
-  return {{"events", actor.events}, {"mailbox_messages", actor.mailbox_messages}, {"memory_bytes", actor.memory_bytes}};
+  return {{"events", actor.events},
+          {"mailbox_messages", actor.mailbox_messages},
+          {"memory_bytes", actor.memory_bytes},
+          {"turns", actor.turns},
+          {"fuel_used", actor.fuel_used},
+          {"fuel_last_turn", actor.fuel_last_turn}};
 }
 
 Json manifest_of(const Manifest& manifest) {
@@ -80,30 +71,9 @@ Json manifest_of(const Manifest& manifest) {
                {"long_description", manifest.long_description},
                {"save_chain", manifest.save_chain},
                {"init_state", manifest.init_state ? Json(*manifest.init_state) : Json(nullptr)}};
-  Json handlers = Json::array();
-  for (const HandlerConfig& handler : manifest.handlers) {
-    Json block = {{"type", handler.type}};
-    block.update(fields_of(handler.fields));
-    handlers.push_back(std::move(block));
-  }
-  json["handler"] = std::move(handlers);
-  Json policies = Json::object();
-  for (const auto& [capability, policy] : manifest.permission_policy.capabilities) {
-    policies[capability] = {{"type", mode_name(policy.mode)}};
-    if (policy.mode == PermissionMode::kRestrict) policies[capability]["config"] = fields_of(policy.restrictions);
-  }
-  json["permission_policy"] = std::move(policies);
-  const ActorLimits& limits = manifest.limits;
-  json["limits"] = {
-      {"memory_bytes", limits.memory_bytes},
-      {"fuel_per_turn", limits.fuel_per_turn},
-      {"turn_timeout_ms", limits.turn_timeout_ms},
-      {"mailbox_messages", limits.mailbox_messages},
-      {"mailbox_bytes", limits.mailbox_bytes},
-      {"mailbox_overflow", limits.mailbox_overflow == MailboxOverflow::kRefuse ? "refuse" : "drop-oldest"},
-      {"message_max_bytes", limits.message_max_bytes},
-      {"request_timeout_ms", limits.request_timeout_ms},
-      {"channels_max", limits.channels_max}};
+  json["handler"] = handlers_json(manifest);
+  json["permission_policy"] = policies_json(manifest.permission_policy);
+  json["limits"] = limits_json(manifest.limits);
   json["sha256"] = to_hex(manifest.text_digest);
   return json;
 }
@@ -125,6 +95,8 @@ Json status_of(const api::RuntimeStatus& status) {
           {"actors_listed", status.actors_listed},
           {"shards", status.shards},
           {"events_recorded", status.events_recorded},
+          {"turns", status.turns},
+          {"fuel_used", status.fuel_used},
           {"messages", totals_of(status.messages)},
           {"description", status.description}};
 }
@@ -139,6 +111,41 @@ Json report_of(const ChainReport& report) {
                {"fault", nullptr}};
   if (report.fault) json["fault"] = {{"sequence", report.fault->first}, {"what", report.fault->second}};
   return json;
+}
+
+Json waits_of(const WaitReport& report) {
+  Json waits = Json::array();
+  for (const ActorWait& wait : report.waits) {
+    Json& json = waits.emplace_back(Json{{"actor", to_string(wait.actor)},
+                                         {"name", wait.name},
+                                         {"function", wait.function},
+                                         {"waiting_ms", wait.waiting_ns / kNsPerMs},
+                                         {"waits_for", nullptr},
+                                         {"awaited", nullptr},
+                                         {"given_up_in_ms", nullptr},
+                                         {"mailbox_messages", wait.mailbox_messages}});
+    if (!wait.waits_for) continue;
+    json["waits_for"] = to_string(*wait.waits_for);
+    json["awaited"] = wait.awaited;
+    json["given_up_in_ms"] = wait.given_up_in_ns / kNsPerMs;
+  }
+  Json awaited = Json::array();
+  for (const AwaitedActor& actor : report.awaited) {
+    awaited.push_back({{"actor", to_string(actor.actor)},
+                       {"name", actor.name},
+                       {"has_ended", actor.has_ended},
+                       {"is_paused", actor.is_paused},
+                       {"mailbox_messages", actor.mailbox_messages},
+                       {"outstanding_requests", actor.outstanding_requests}});
+  }
+  Json shards = Json::array();
+  for (const ShardActivity& shard : report.shards) {
+    shards.push_back({{"shard", shard.shard},
+                      {"answers", shard.answers},
+                      {"runs", shard.runs ? Json(to_string(*shard.runs)) : Json(nullptr)},
+                      {"running_ms", shard.running_ns / kNsPerMs}});
+  }
+  return {{"waits", std::move(waits)}, {"awaited", std::move(awaited)}, {"shards", std::move(shards)}};
 }
 
 Json letter_of(const DeadLetter& letter) {

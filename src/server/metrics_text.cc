@@ -1,10 +1,7 @@
 #include "server/metrics_text.h"
 
-#include <unistd.h>
-
-#include <fstream>
-
 #include "base/clock.h"
+#include "base/machine.h"
 
 namespace theater::server {
 namespace {
@@ -38,14 +35,6 @@ class Exposition {
   std::string text_;
 };
 
-std::uint64_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::uint64_t pages = 0;
-  std::uint64_t resident = 0;
-  file >> pages >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
 }  // namespace
 
 std::string metrics_text(const api::RuntimeStatus& status, const ServerCounters& counters) {
@@ -55,6 +44,8 @@ std::string metrics_text(const api::RuntimeStatus& status, const ServerCounters&
             std::to_string(static_cast<double>(status.uptime_ns) / static_cast<double>(kNsPerSecond)));
   out.gauge("theater_actors_living", "Actors that run.", std::to_string(status.actors_living));
   out.counter("theater_events_recorded_total", "Events recorded in all chains.", status.events_recorded);
+  out.counter("theater_turns_total", "Turns that have ended.", status.turns);
+  out.counter("theater_fuel_used_total", "Fuel that turns used.", status.fuel_used);
   out.counter("theater_messages_sent_total", "Messages that anybody tried to send.", messages.sent);
   out.counter("theater_messages_delivered_total", "Messages that started a turn.", messages.delivered);
   out.counters("theater_messages_refused_total", "Messages whose sender got an error.", messages.refused_by_reason);

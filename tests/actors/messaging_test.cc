@@ -4,11 +4,13 @@
 #include <atomic>
 #include <thread>
 
+#include "router/router_core.h"
 #include "seeded_world.h"
 
 namespace theater::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -526,6 +528,30 @@ TEST_P(Channels, are_of_use_to_their_participants_only) {
   world.run_until([&] { return count == 3; });
   EXPECT_THAT(all_seen()[1], HasSubstr("is not an open channel of this actor"));
   EXPECT_THAT(all_seen()[2], HasSubstr("is not an open channel of this actor"));
+}
+
+TEST_P(Channels, are_checked_against_permissions_again_at_each_use) {
+  const auto restricted = [](const std::string& field, const ConfigValue& value) {
+    ActorWorld::Options options;
+    CapabilityPolicy policy{.mode = PermissionMode::kRestrict, .restrictions = {}, .line = 1};
+    policy.restrictions[field] = value;
+    options.permissions.capabilities["message_server"] = policy;
+    return options;
+  };
+  // Who was asked for a channel may answer on it.
+  const ActorId server = world.spawn("server", acceptor(), restricted("can_open_channels", false));
+  const ActorId client =
+      world.spawn("client", opener("server"), restricted("allowed_targets", std::vector<std::string>{"server"}));
+  world.send(client, "hello");
+  world.run_until([&] { return count == 2; });
+  world.send(client, "echo yes");
+  world.run_until([&] { return count == 4; });
+  // From here on it is nobody whom the client may address.
+  world.router().core().directory().remove_name(server);
+  world.send(client, "echo no");
+  world.run_until([&] { return count == 5; });
+  EXPECT_THAT(all_seen().back(), AllOf(HasSubstr("not permitted: "), HasSubstr("allowed_targets"),
+                                       HasSubstr("[permission_policy.message_server] of client")));
 }
 
 TEST_P(Channels, opened_and_closed_many_times_leave_nothing_behind) {

@@ -108,10 +108,10 @@ class Bounds : public ::testing::Test {
 
 TEST_F(Bounds, an_actor_owes_so_many_answers_at_most) {
   ActorWorld::Options roomy;
-  roomy.limits.mailbox_messages = limits::kOutstandingRequestsMax + 1;
+  roomy.limits.outstanding_requests_max = 100;
   const ActorId debtor = world.spawn(
       "debtor", Script().on(kHandleRequest, [](ScriptContext&, Received) -> Turn { co_return no_reply(); }), roomy);
-  for (std::uint32_t i = 0; i <= limits::kOutstandingRequestsMax; ++i) {
+  for (std::uint32_t i = 0; i <= roomy.limits.outstanding_requests_max; ++i) {
     world.router().request(debtor, as_bytes("?"), 86'400'000, [&](Result<Bytes> answer) {
       if (!answer) errors.push_back(answer.error().message());
     });

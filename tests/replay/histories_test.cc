@@ -97,9 +97,11 @@ class Histories : public ::testing::TestWithParam<int> {
     EXPECT_TRUE(linked) << linked.error().to_string();
     const ActorLimits limits = (*spec)->manifest.limits;
     return world.spawn(role.name, *spec, [&](actor::ActorCell& cell) {
-      auto instance = engine::Instance::create(
-          *linked,
-          engine::InstanceLimits::of_actor(limits.memory_bytes, limits.message_max_bytes, limits.fuel_per_turn), &cell);
+      auto instance =
+          engine::Instance::create(*linked,
+                                   engine::InstanceLimits::of_actor(limits.memory_bytes, limits.table_elements,
+                                                                    limits.message_max_bytes, limits.fuel_per_turn),
+                                   &cell);
       EXPECT_TRUE(instance) << instance.error().to_string();
       return std::make_unique<runtime::WasmGuest>(std::move(*instance));
     });

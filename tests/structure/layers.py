@@ -14,7 +14,7 @@ BASE_ONLY = {"manifest", "engine", "chain", "sched"}
 PUBLIC_HEADERS = {
     "bytes": "base", "error": "base", "id": "base", "value": "base", "limits": "base", "clock": "base", "log": "base", "payload": "base",
     "version": "base",
-    "manifest": "manifest",
+    "manifest": "manifest", "permissions": "manifest",
     "event": "chain", "chain": "chain", "verify": "chain",
     "handler": "actor",
     "router": "router",

@@ -107,7 +107,9 @@ std::shared_ptr<const actor::ActorSpec> make_spec(const HandlerRegistry& handler
   for (std::uint16_t i = 0; i < kImports; ++i) {
     const std::uint16_t handler = i < kNowImport ? 0 : i < kLogImport ? 1 : 2;
     const std::uint16_t first = i < kNowImport ? kSendImport : i < kLogImport ? kNowImport : kLogImport;
-    spec->imports.push_back({.handler = handler, .function = static_cast<std::uint16_t>(i - first)});
+    const bool tells_errors = i != kListOutstandingImport && i != kNowImport && i != kLogImport && i != kGetChainImport;
+    spec->imports.push_back(
+        {.handler = handler, .function = static_cast<std::uint16_t>(i - first), .tells_errors = tells_errors});
     spec->functions.imports.emplace_back(kImportNames[i]);
   }
   spec->functions.exports.emplace_back("theater:simple/actor.init");
@@ -115,6 +117,7 @@ std::shared_ptr<const actor::ActorSpec> make_spec(const HandlerRegistry& handler
     spec->exports.push_back(i);
     if (i > 0) spec->functions.exports.emplace_back(spec->handlers[0]->exports()[i - 1]);
   }
+  spec->set_permissions(compose_permissions(nullptr, spec->manifest));
   return spec;
 }
 
