@@ -238,7 +238,8 @@ bool SegmentLog::take_link(const MemoryLog::Entry& link) {
       return false;
     }
   }
-  while (true) {
+  // Without the lock when none wait, as for most links: those of this one were counted before it was published.
+  while (queued_payload_bytes_.load(std::memory_order_relaxed) > 0) {
     WaitingPayload waiting;
     {
       const std::lock_guard lock(payloads_mutex_);
