@@ -1,11 +1,10 @@
 // How events are shown: to people, as JSON, and by the management protocol.
 #include <algorithm>
-#include <cstdio>
-#include <ctime>
-#include <nlohmann/json.hpp>
+#include <chrono>
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "chain/json_text.h"
 #include "theater/event.h"
 #include "theater/value.h"
 
@@ -20,16 +19,35 @@ std::string short_digest(const Digest& digest) { return to_hex(ByteView(digest).
 
 /// "2026-01-31T12:00:00.000000000Z", with as many digits of the second as asked for (0, 3, 6 or 9).
 std::string utc(std::uint64_t time_ns, int digits) {
-  const auto seconds = static_cast<std::time_t>(time_ns / kNsPerSecond);
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[64];
-  std::string out(text, std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts));
+  const std::chrono::sys_seconds time{std::chrono::seconds(time_ns / kNsPerSecond)};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  std::string out;
+  out.reserve(32);
+  const auto put = [&](std::uint64_t number, int width) {
+    char text[20] = {};
+    for (int i = width; i-- > 0; number /= 10) text[i] = static_cast<char>('0' + number % 10);
+    out.append(text, static_cast<std::size_t>(width));
+  };
+  put(static_cast<std::uint64_t>(static_cast<int>(date.year())), 4);
+  out += '-';
+  put(static_cast<unsigned>(date.month()), 2);
+  out += '-';
+  put(static_cast<unsigned>(date.day()), 2);
+  out += 'T';
+  put(static_cast<std::uint64_t>(clock.hours().count()), 2);
+  out += ':';
+  put(static_cast<std::uint64_t>(clock.minutes().count()), 2);
+  out += ':';
+  put(static_cast<std::uint64_t>(clock.seconds().count()), 2);
   if (digits > 0) {
-    const int size = std::snprintf(text, sizeof(text), ".%09u", static_cast<unsigned>(time_ns % kNsPerSecond));
-    out.append(text, static_cast<std::size_t>(std::min(size, digits + 1)));
+    out += '.';
+    put(time_ns % kNsPerSecond, 9);
+    out.resize(out.size() - static_cast<std::size_t>(9 - digits));
   }
-  return out + "Z";
+  out += 'Z';
+  return out;
 }
 
 std::string hexadecimal(ByteView bytes, std::size_t max_bytes) {
@@ -129,65 +147,76 @@ std::string describe_within(const Event& event, std::size_t max_bytes) {
   return {};
 }
 
-using Json = nlohmann::ordered_json;
+using chain::JsonText;
 
-Json json_of(const EventValue& value) {
-  Json json{{"size", value.size()}, {"text", preview(value, kJsonPreviewBytes)}, {"hex", to_hex(value.head)}};
+void write(JsonText& json, std::string_view key, const EventValue& value) {
+  json.open(key);
+  json.member("size", value.size());
+  json.member("text", preview(value, kJsonPreviewBytes));
+  json.member("hex", to_hex(value.head));
   if (value.body_digest) {
-    json["body_size"] = value.body_size;
-    json["body_sha256"] = to_hex(*value.body_digest);
-    json["body_kept"] = value.body.has_value();
+    json.member("body_size", value.body_size);
+    json.member("body_sha256", to_hex(*value.body_digest));
+    json.member("body_kept", value.body.has_value());
   }
-  return json;
+  json.close();
 }
 
-Json json_of(const EventState& state) {
-  switch (state.form) {
-    case EventState::Form::kUnchanged: return "unchanged";
-    case EventState::Form::kNone: return nullptr;
-    case EventState::Form::kInline: return {{"size", state.size}, {"hex", to_hex(state.bytes.value_or(Bytes()))}};
-    case EventState::Form::kDigest: return {{"size", state.size}, {"sha256", to_hex(state.digest.value_or(Digest{}))}};
+void write(JsonText& json, std::string_view key, const EventState& state) {
+  if (state.form == EventState::Form::kUnchanged) return json.member(key, "unchanged");
+  if (state.form == EventState::Form::kNone) return json.member(key, nullptr);
+  json.open(key);
+  json.member("size", state.size);
+  if (state.form == EventState::Form::kInline) {
+    json.member("hex", to_hex(state.bytes.value_or(Bytes())));
+  } else {
+    json.member("sha256", to_hex(state.digest.value_or(Digest{})));
   }
-  return nullptr;
+  json.close();
 }
 
-void add_call_fields(Json& json, const Event& event) {
-  if (!event.function.empty()) json["function"] = event.function;
+void write_call(JsonText& json, const Event& event) {
+  if (!event.function.empty()) json.member("function", event.function);
   const bool has_params =
       event.kind == EventKind::kCall || event.kind == EventKind::kHostCall || event.kind == EventKind::kHostCallBegin;
   const bool has_result =
       event.kind == EventKind::kHostCall || event.kind == EventKind::kHostCallEnd || event.kind == EventKind::kReturned;
   const bool has_fuel = event.kind == EventKind::kReturned || event.kind == EventKind::kFailed;
-  if (event.cause) json["cause"] = {{"actor", to_string(event.cause->actor)}, {"sequence", event.cause->sequence}};
-  if (has_params) json["params"] = json_of(event.params);
-  if (has_result) json["result"] = json_of(event.result);
-  if (event.kind == EventKind::kReturned || event.kind == EventKind::kStarted) json["state"] = json_of(event.state);
-  if (has_fuel) json["fuel"] = event.fuel;
+  if (event.cause) {
+    json.open("cause");
+    json.member("actor", to_string(event.cause->actor));
+    json.member("sequence", event.cause->sequence);
+    json.close();
+  }
+  if (has_params) write(json, "params", event.params);
+  if (has_result) write(json, "result", event.result);
+  if (event.kind == EventKind::kReturned || event.kind == EventKind::kStarted) write(json, "state", event.state);
+  if (has_fuel) json.member("fuel", event.fuel);
 }
 
-void add_lifecycle_fields(Json& json, const Event& event) {
+void write_lifecycle(JsonText& json, const Event& event) {
   switch (event.kind) {
     case EventKind::kStarted:
-      json["reason"] = to_string(event.start);
-      json["name"] = event.name;
-      json["component"] = to_hex(event.component);
-      json["manifest"] = to_hex(event.manifest);
-      json["parent"] = event.parent ? Json(to_string(*event.parent)) : Json();
-      json["imports"] = event.functions.imports;
-      json["exports"] = event.functions.exports;
+      json.member("reason", to_string(event.start));
+      json.member("name", event.name);
+      json.member("component", to_hex(event.component));
+      json.member("manifest", to_hex(event.manifest));
+      event.parent ? json.member("parent", to_string(*event.parent)) : json.member("parent", nullptr);
+      json.list("imports", event.functions.imports);
+      json.list("exports", event.functions.exports);
       return;
     case EventKind::kFailed:
-      json["reason"] = to_string(event.failure);
-      json["message"] = event.message;
-      json["backtrace"] = event.backtrace;
+      json.member("reason", to_string(event.failure));
+      json.member("message", event.message);
+      json.member("backtrace", event.backtrace);
       return;
     case EventKind::kStopped:
-      json["reason"] = to_string(event.stop);
-      json["message"] = event.message;
+      json.member("reason", to_string(event.stop));
+      json.member("message", event.message);
       return;
     case EventKind::kNote:
-      json["type"] = event.note_type;
-      json["data"] = json_of(event.note);
+      json.member("type", event.note_type);
+      write(json, "data", event.note);
       return;
     default: return;
   }
@@ -262,16 +291,21 @@ std::string to_line(const Event& event, std::size_t max_bytes) {
 }
 
 std::string to_json(const Event& event) {
-  Json json{
-      {"actor", to_string(event.actor)}, {"sequence", event.sequence},
-      {"kind", to_string(event.kind)},   {"event_type", event_type(event)},
-      {"time", utc(event.time_ns, 9)},   {"timestamp_ms", event.time_ns / kNsPerMs},
-      {"hash", to_hex(event.hash)},      {"parent_hash", event.parent_hash ? Json(to_hex(*event.parent_hash)) : Json()},
-  };
-  add_call_fields(json, event);
-  add_lifecycle_fields(json, event);
-  json["description"] = describe(event);
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  JsonText json;
+  json.open();
+  json.member("actor", to_string(event.actor));
+  json.member("sequence", event.sequence);
+  json.member("kind", to_string(event.kind));
+  json.member("event_type", event_type(event));
+  json.member("time", utc(event.time_ns, 9));
+  json.member("timestamp_ms", event.time_ns / kNsPerMs);
+  json.member("hash", to_hex(event.hash));
+  event.parent_hash ? json.member("parent_hash", to_hex(*event.parent_hash)) : json.member("parent_hash", nullptr);
+  write_call(json, event);
+  write_lifecycle(json, event);
+  json.member("description", describe(event));
+  json.close();
+  return json.take();
 }
 
 }  // namespace theater
