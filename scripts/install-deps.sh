@@ -44,6 +44,9 @@ bench=(
 )
 rust_at_least=1.95
 
+# Python packages for tests, in a folder of their own outside the checkout.
+python_wanted=$(dirname "$0")/../tests/server/requirements.txt
+python_folder=${THEATER_CACHE:-$HOME/.cache/theater}/python
 [[ $# -gt 0 ]] || set -- build test
 wanted=()
 for group in "$@"; do
@@ -92,4 +95,12 @@ rust=${rust%% *}
 if [[ $(printf '%s\n%s\n' "$rust_at_least" "$rust" | sort -V | head -n 1) != "$rust_at_least" ]]; then
   echo "install-deps.sh: Rust $rust is too old, the engine needs $rust_at_least or later. Run: rustup update stable" >&2
   exit 1
+fi
+
+# Needs the network only when what is wanted has changed.
+if [[ " $* " == *" test "* ]] && ! cmp -s "$python_wanted" "$python_folder/installed.txt"; then
+  echo "Installing Python packages for tests into $python_folder (1 minute)"
+  python3 -m venv --clear "$python_folder"
+  "$python_folder/bin/pip" install --quiet --disable-pip-version-check --requirement "$python_wanted"
+  cp "$python_wanted" "$python_folder/installed.txt"
 fi

@@ -30,7 +30,8 @@ std::string saved_token() {
 void add_address(CLI::App& command, RemoteOptions& options) {
   command
       .add_option("-a,--address", options.address,
-                  "The server: unix:/PATH or HOST:PORT (default: $THEATER_SERVER_ADDRESS, or this user's socket)")
+                  "The server: unix:/PATH, HOST:PORT or https://HOST:PORT (default: $THEATER_SERVER_ADDRESS, or this "
+                  "user's socket)")
       ->type_name("ADDRESS");
 }
 
@@ -45,7 +46,9 @@ Result<Client> find_server(const RemoteOptions& options) {
   if (!address) return fail(std::move(address.error()));
   if (address->socket.empty()) {
     address->token = variable("THEATER_TOKEN");
-    if (address->token.empty()) address->token = saved_token();
+    // It opens this user's own server, so no other machine is told.
+    const bool is_here = address->host == "localhost" || address->host == "127.0.0.1" || address->host == "::1";
+    if (address->token.empty() && is_here) address->token = saved_token();
   }
   return Client(std::move(*address));
 }

@@ -29,6 +29,10 @@ struct ServeOptions {
   std::vector<std::string> host_names;
   std::string chains;
   std::string data;
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string otlp;
+  server::ServerBounds bounds;
   std::uint32_t shards = 0;
   RoomOptions room;
   bool legacy_protocol = false;
@@ -115,7 +119,10 @@ Result<void> serve(const ServeOptions& options, Context& context) {
       std::filesystem::absolute(options.tokens.empty() ? token_file() : std::filesystem::path(options.tokens));
   server_options.host_names = options.host_names;
   server_options.legacy_protocol = options.legacy_protocol;
-  auto server = server::Server::start(std::move(server_options), management, context.log);
+  server_options.tls_certificate = options.tls_certificate;
+  server_options.tls_key = options.tls_key;
+  server_options.bounds = options.bounds;
+  auto server = server::Server::start(std::move(server_options), management, log);
   if (!server) return fail(std::move(server.error()));
   for (const std::string& address : (*server)->addresses()) {
     if (context.json) {
@@ -168,12 +175,36 @@ void add_server_command(CLI::App& app, Context& context) {
   command->add_flag("--no-socket", options->no_socket, "Listen by TCP only");
   command
       ->add_option("-a,--address,--listen", options->listen,
-                   "Listen by TCP as well, on a loopback address; clients need a token. May be repeated")
+                   "Listen by TCP as well; clients need a token. Beyond loopback with a certificate only. May be "
+                   "repeated")
       ->type_name("IP:PORT")
       ->allow_extra_args(false);
-  command->add_flag("--legacy-protocol", options->legacy_protocol,
-                    "By TCP also the older management protocol, which knows no tokens: every program of this machine "
-                    "may do everything then");
+  command
+      ->add_option("--tls-cert", options->tls_certificate,
+                   "Encrypt TCP with this certificate (PEM, with those that lead to a known one); clients say https://")
+      ->type_name("FILE");
+  command->add_option("--tls-key", options->tls_key, "The certificate's private key (PEM)")->type_name("FILE");
+  add_bounds(*command, options->bounds);
+  command->add_option("-l,--log-level", options->log_level, "What to log: trace, debug, info, warn or error")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--log-filter", options->log_filter,
+          "The same as a filter: \"info\", \"warn,theater=debug\"; what it says of other programs is passed over")
+      ->type_name("FILTER");
+  command->add_option("--log-dir", options->log_directory, "Log into theater-server.log in this folder, too")
+      ->type_name("DIR");
+  command->add_flag("--log-stdout", options->log_to_output, "Log on standard output, too");
+  command
+      ->add_option("--otlp", options->otlp,
+                   "Send traces to this OpenTelemetry collector by OTLP/HTTP: a message's way from actor to actor")
+      ->envname("OTEL_EXPORTER_OTLP_ENDPOINT")
+      ->type_name("URL");
+  command->add_flag(
+      "--legacy-protocol", options->legacy_protocol,
+      "On loopback also the older management protocol, which knows no tokens: every program of this machine "
+      "may do everything then");
   command
       ->add_option("--tokens", options->tokens,
                    "File with tokens for TCP, made when it is not there (default: $THEATER_HOME/tokens)")
@@ -187,6 +218,33 @@ void add_server_command(CLI::App& app, Context& context) {
       ->add_option("--chains", options->chains,
                    "Where actors with save_chain = true write their chains (default: $THEATER_HOME/chains)")
       ->type_name("DIR");
+/// Seconds on the command line.
+void add_time(CLI::App& command, const std::string& name, std::chrono::milliseconds& time,
+              const std::string& description) {
+  command
+      .add_option_function<double>(
+          name,
+          [&time](double seconds) { time = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)); },
+          description)
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.001, 86'400.0));
+}
+
+void add_bounds(CLI::App& command, server::ServerBounds& bounds) {
+  command.add_option("--max-connections", bounds.connections, "Connections at once")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command.add_option("--max-body", bounds.body_bytes, "Bytes of a request's body")
+      ->type_name("BYTES")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str();
+  add_time(command, "--header-time", bounds.header_time,
+           "For the header of a request, from its first byte (default: 10)");
+  add_time(command, "--body-time", bounds.body_time, "For the body of a request (default: 60)");
+  add_time(command, "--idle-time", bounds.idle_time, "Until a connection without a request is closed (default: 120)");
+}
+
   command
       ->add_option("--data", options->data,
                    "Keep all chains in this folder, and go on with its actors that have resume = true")

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <optional>
 
@@ -23,6 +24,7 @@ constexpr std::size_t kTokensMax = 256;
 /// Shorter ones could be guessed.
 constexpr std::size_t kTokenCharsMin = 20;
 constexpr std::size_t kTokenBytes = 32;
+constexpr std::uint32_t kRequestsPerSecondMax = 1'000'000;
 
 std::string make_token(RandomSource& random) {
   std::array<std::uint8_t, kTokenBytes> bytes;
@@ -37,7 +39,10 @@ std::string make_token(RandomSource& random) {
 
 std::string make_file_text() {
   SecureRandom random;
-  std::string text = "# Tokens of this Theater server: a right and a token a line. Rights: read, operate, admin.\n";
+  std::string text =
+      "# Tokens of this Theater server: a right and a token a line. Rights: read, operate, admin. Behind a token "
+      "\"50/s\"\n"
+      "# says how often it may ask.\n";
   for (const Right right : {Right::kRead, Right::kOperate, Right::kAdmin}) {
     text += std::string(to_string(right)) + " " + make_token(random) + "\n";
   }
@@ -107,7 +112,23 @@ std::optional<Right> parse_right(std::string_view word) {
   return std::nullopt;
 }
 
-/// Calls `found(right's word, token, line's number)` for each line that is no comment.
+/// "50/s"; none when it is no such thing.
+std::optional<std::uint32_t> parse_rate(std::string_view word) {
+  std::uint32_t rate = 0;
+  const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), rate);
+  const std::string_view unit(stop, static_cast<std::size_t>(word.data() + word.size() - stop));
+  if (error != std::errc() || unit != "/s" || rate == 0 || rate > kRequestsPerSecondMax) return std::nullopt;
+  return rate;
+}
+
+/// The text up to the next blank, taken off with it.
+std::string_view take_word(std::string_view& line) {
+  const std::string_view word = line.substr(0, line.find(' '));
+  line.remove_prefix(std::min(line.size(), word.size() + 1));
+  return word;
+}
+
+/// Calls `found(right's word, token, rate's word, line's number)` for each line that is no comment.
 template <class Found>
 void each_token(std::string_view text, Found found) {
   for (unsigned number = 1; !text.empty(); ++number) {
@@ -115,8 +136,9 @@ void each_token(std::string_view text, Found found) {
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || line.starts_with('#')) continue;
-    const std::size_t blank = std::min(line.find(' '), line.size());
-    found(line.substr(0, blank), line.substr(std::min(line.size(), blank + 1)), number);
+    const std::string_view right = take_word(line);
+    const std::string_view token = take_word(line);
+    found(right, token, line, number);
   }
 }
 
@@ -164,36 +186,42 @@ Result<Access> Access::open(const std::filesystem::path& tokens, std::vector<std
 
 Result<void> Access::read(std::string_view text, const std::filesystem::path& file) {
   std::optional<Error> wrong;
-  each_token(text, [&](std::string_view word, std::string_view token, unsigned number) {
+  each_token(text, [&](std::string_view word, std::string_view token, std::string_view rate_word, unsigned number) {
     const auto right = parse_right(word);
-    if (!right || token.size() < kTokenCharsMin || entries_.size() == kTokensMax) {
+    const std::optional<std::uint32_t> rate = rate_word.empty() ? 0 : parse_rate(rate_word);
+    if (!right || !rate || token.size() < kTokenCharsMin || entries_.size() == kTokensMax) {
       if (!wrong) {
         wrong = Error(ErrorCode::kInvalidArgument,
                       file.string() + ":" + std::to_string(number) +
                           ": a line is a right (read, operate, admin), a blank and a token of at least " +
-                          std::to_string(kTokenCharsMin) + " characters; at most " + std::to_string(kTokensMax));
+                          std::to_string(kTokenCharsMin) +
+                          " characters, and perhaps a blank and how often it may ask (" + "50/s, up to " +
+                          std::to_string(kRequestsPerSecondMax) + "/s); at most " + std::to_string(kTokensMax));
       }
       return;
     }
-    entries_.push_back({.digest = sha256(as_bytes(token)), .right = *right});
+    entries_.push_back({.digest = sha256(as_bytes(token)), .right = *right, .requests_per_s = *rate});
   });
   if (wrong) return fail(std::move(*wrong));
   return {};
 }
 
-Right Access::right_of(std::string_view authorization) const {
+Bearer Access::bearer_of(std::string_view authorization) const {
   constexpr std::string_view kScheme = "bearer ";
-  if (authorization.size() <= kScheme.size()) return Right::kNone;
+  if (authorization.size() <= kScheme.size()) return {};
   for (std::size_t i = 0; i < kScheme.size(); ++i) {
-    if ((authorization[i] | 0x20) != (kScheme[i] | 0x20)) return Right::kNone;
+    if ((authorization[i] | 0x20) != (kScheme[i] | 0x20)) return {};
   }
   const Digest digest = sha256(as_bytes(authorization.substr(kScheme.size())));
-  Right right = Right::kNone;
+  Bearer bearer;
   // All are looked at, each in the same time, so that the time tells nothing.
-  for (const Entry& entry : entries_) {
-    if (CRYPTO_memcmp(entry.digest.data(), digest.data(), digest.size()) == 0) right = std::max(right, entry.right);
+  for (std::size_t place = 0; place < entries_.size(); ++place) {
+    const Entry& entry = entries_[place];
+    if (CRYPTO_memcmp(entry.digest.data(), digest.data(), digest.size()) == 0 && entry.right > bearer.right) {
+      bearer = {.right = entry.right, .place = place, .requests_per_s = entry.requests_per_s};
+    }
   }
-  return right;
+  return bearer;
 }
 
 bool Access::knows_host(std::string_view host) const {
@@ -209,7 +237,7 @@ bool Access::knows_origin(std::string_view origin, std::string_view host) const 
 std::string best_token(std::string_view text) {
   std::string best;
   Right best_right = Right::kNone;
-  each_token(text, [&](std::string_view word, std::string_view token, unsigned) {
+  each_token(text, [&](std::string_view word, std::string_view token, std::string_view, unsigned) {
     const auto right = parse_right(word);
     if (right && *right > best_right) {
       best_right = *right;

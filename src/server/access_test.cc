@@ -44,25 +44,38 @@ TEST_F(AccessTest, TheFirstStartMakesTokensThatNobodyElseCanRead) {
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   const std::string token = best_token(text());
   EXPECT_EQ(token.size(), 43u);
-  EXPECT_EQ(access->right_of("Bearer " + token), Right::kAdmin);
-  EXPECT_EQ(access->right_of("bearer " + token), Right::kAdmin);
+  EXPECT_EQ(access->bearer_of("Bearer " + token).right, Right::kAdmin);
+  EXPECT_EQ(access->bearer_of("bearer " + token).right, Right::kAdmin);
   // The next start finds them.
-  EXPECT_EQ(open()->right_of("Bearer " + token), Right::kAdmin);
+  EXPECT_EQ(open()->bearer_of("Bearer " + token).right, Right::kAdmin);
 }
 
 TEST_F(AccessTest, EachTokenHasItsRightAndNoOtherHasAny) {
   write("# mine\nread aaaaaaaaaaaaaaaaaaaaaaaa\n\noperate bbbbbbbbbbbbbbbbbbbbbbbb\r\nadmin cccccccccccccccccccccccc");
   const auto access = open();
   ASSERT_TRUE(access) << access.error().to_string();
-  EXPECT_EQ(access->right_of("Bearer aaaaaaaaaaaaaaaaaaaaaaaa"), Right::kRead);
-  EXPECT_EQ(access->right_of("Bearer bbbbbbbbbbbbbbbbbbbbbbbb"), Right::kOperate);
-  EXPECT_EQ(access->right_of("Bearer cccccccccccccccccccccccc"), Right::kAdmin);
+  EXPECT_EQ(access->bearer_of("Bearer aaaaaaaaaaaaaaaaaaaaaaaa").right, Right::kRead);
+  EXPECT_EQ(access->bearer_of("Bearer bbbbbbbbbbbbbbbbbbbbbbbb").right, Right::kOperate);
+  EXPECT_EQ(access->bearer_of("Bearer cccccccccccccccccccccccc").right, Right::kAdmin);
   for (const std::string_view none :
        {"", "Bearer", "Bearer ", "Bearer aaaaaaaaaaaaaaaaaaaaaaa", "Basic aaaaaaaaaaaaaaaaaaaaaaaa",
         "aaaaaaaaaaaaaaaaaaaaaaaa", "Bearer  aaaaaaaaaaaaaaaaaaaaaaaa"}) {
-    EXPECT_EQ(access->right_of(none), Right::kNone) << none;
+    EXPECT_EQ(access->bearer_of(none).right, Right::kNone) << none;
   }
   EXPECT_EQ(best_token(text()), "cccccccccccccccccccccccc");
+}
+
+TEST_F(AccessTest, ATokenMayBeHeldToARate) {
+  write("read aaaaaaaaaaaaaaaaaaaaaaaa 50/s\noperate bbbbbbbbbbbbbbbbbbbbbbbb\n");
+  const auto access = open();
+  ASSERT_TRUE(access) << access.error().to_string();
+  EXPECT_EQ(access->bearer_of("Bearer aaaaaaaaaaaaaaaaaaaaaaaa").requests_per_s, 50u);
+  EXPECT_EQ(access->bearer_of("Bearer bbbbbbbbbbbbbbbbbbbbbbbb").requests_per_s, 0u);
+  EXPECT_EQ(access->bearer_of("Bearer bbbbbbbbbbbbbbbbbbbbbbbb").place, 1u);
+  for (const std::string_view wrong : {"50", "0/s", "-1/s", "50/m", "50/s ", "1000001/s", "/s", "50/s 50/s"}) {
+    write("read aaaaaaaaaaaaaaaaaaaaaaaa " + std::string(wrong) + "\n");
+    EXPECT_FALSE(open()) << wrong;
+  }
 }
 
 TEST_F(AccessTest, AFileThatOthersCanReadOrThatIsMalformedIsRefused) {
@@ -92,7 +105,7 @@ TEST_F(AccessTest, OnlyKnownHostsAndTheirOwnPagesMayCall) {
   EXPECT_FALSE(access->knows_origin("https://evil.example", "localhost:9000"));
 }
 
-TEST_F(AccessTest, WithoutTokensNobodyHasARight) { EXPECT_EQ(Access().right_of("Bearer "), Right::kNone); }
+TEST_F(AccessTest, WithoutTokensNobodyHasARight) { EXPECT_EQ(Access().bearer_of("Bearer ").right, Right::kNone); }
 
 }  // namespace
 }  // namespace theater::server

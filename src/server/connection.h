@@ -8,11 +8,14 @@
 #include "server/access.h"
 #include "server/endpoints.h"
 #include "server/peer.h"
+#include "server/rate_limits.h"
 #include "server/server.h"
 
 namespace theater::server {
 
 using Clock = std::chrono::steady_clock;
+
+class TlsIdentity;
 
 /// One client, by whatever protocol. The serving thread only.
 class Connection {
@@ -37,6 +40,9 @@ struct ConnectionContext {
   bool legacy_protocol = false;
   ServerCounters& counters;
   Log& log;
+  RateLimits rates;
+  /// None: TCP is not encrypted.
+  TlsIdentity* tls = nullptr;
   std::unordered_set<std::shared_ptr<Connection>> connections;
   bool draining = false;
 

@@ -171,7 +171,15 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       if (!context_.access.knows_origin(origin, host)) {
         return problem(Error(ErrorCode::kNotPermitted, "pages of other sites may not call this server"));
       }
-      request_->right = context_.access.right_of(authorization);
+      const Bearer bearer = context_.access.bearer_of(authorization);
+      request_->right = bearer.right;
+      if (!context_.rates.admit(bearer, Clock::now())) {
+        HttpResponse response =
+            problem(429, ErrorCode::kResourceExhausted,
+                    "this token may ask " + std::to_string(bearer.requests_per_s) + " times a second");
+        response.headers.emplace_back("Retry-After", "1");
+        return response;
+      }
     }
     return Endpoints::refusal(*request_);
   }
@@ -229,7 +237,27 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const std::array<asio::const_buffer, 2> both = {asio::buffer(head_), asio::buffer(body_)};
     asio::async_write(socket_, both, [self = shared_from_this()](error_code error, std::size_t) {
       if (error) return self->drop();
-      self->written();
+      self->file_ ? self->write_file() : self->written();
+    });
+  }
+
+  /// Piece by piece, each in its own time.
+  void write_file() {
+    auto piece = file_->next();
+    if (!piece) {
+      // The client sees that it is not all.
+      context_.log.warning("event=response-broken-off error=\"" + piece.error().to_string() + "\"");
+      return drop();
+    }
+    if (piece->empty()) {
+      file_.reset();
+      return written();
+    }
+    body_ = std::move(*piece);
+    deadline_ = Clock::now() + context_.bounds.write_time;
+    asio::async_write(socket_, asio::buffer(body_), [self = shared_from_this()](error_code error, std::size_t) {
+      if (error || self->finished_) return self->drop();
+      self->write_file();
     });
   }
 

@@ -12,6 +12,8 @@
 #include <charconv>
 #include <optional>
 
+#include "server/tls_connection.h"
+
 namespace theater::server {
 namespace {
 
@@ -56,6 +58,7 @@ class SocketListener : public Listener {
 
  protected:
   virtual std::optional<Origin> origin_of(Peer& peer) = 0;
+  virtual void serve(Peer peer, Origin origin) { serve_http(context_, std::move(peer), origin); }
 
   ConnectionContext& context_;
   asio::basic_socket_acceptor<Protocol, asio::io_context::executor_type> acceptor_;
@@ -69,7 +72,7 @@ class SocketListener : public Listener {
     }
     const auto origin = origin_of(*peer_);
     if (!origin) return peer_->drop();
-    serve_http(context_, std::move(*peer_), *origin);
+    serve(std::move(*peer_), *origin);
   }
 
   asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, asio::io_context::executor_type> again_;
@@ -90,6 +93,7 @@ class TcpListener final : public SocketListener<Tcp> {
     const Tcp::endpoint bound = acceptor_.local_endpoint();
     const std::string host = bound.address().to_string();
     address_ = (bound.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(bound.port());
+    is_loopback_ = bound.address().is_loopback();
     return {};
   }
   std::string address() const override { return address_; }
@@ -98,10 +102,15 @@ class TcpListener final : public SocketListener<Tcp> {
   std::optional<Origin> origin_of(Peer& peer) override {
     const int on = 1;
     (void)setsockopt(peer.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    return Origin{.local_user = false, .legacy = context_.legacy_protocol};
+    return Origin{.local_user = false, .legacy = context_.legacy_protocol && is_loopback_};
+  }
+  void serve(Peer peer, Origin origin) override {
+    if (context_.tls == nullptr) return SocketListener::serve(std::move(peer), origin);
+    context_.tls->serve(context_, std::move(peer), origin, is_loopback_);
   }
 
   std::string address_;
+  bool is_loopback_ = false;
 };
 
 class UnixListener final : public SocketListener<Local> {
@@ -166,8 +175,8 @@ class UnixListener final : public SocketListener<Local> {
   int lock_ = -1;
 };
 
-/// "host:port" with a loopback host.
-Result<Tcp::endpoint> parse_loopback(const std::string& address) {
+/// "IP:port".
+Result<Tcp::endpoint> parse_endpoint(const std::string& address) {
   const std::size_t colon = address.rfind(':');
   std::string host = address.substr(0, colon == std::string::npos ? 0 : colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
@@ -179,12 +188,6 @@ Result<Tcp::endpoint> parse_loopback(const std::string& address) {
   const auto ip = asio::ip::make_address(host, error);
   if (colon == std::string::npos || wrong != std::errc() || stop != end || error) {
     return fail(ErrorCode::kInvalidArgument, "\"" + address + "\" is no address: give IP:PORT, such as 127.0.0.1:9000");
-  }
-  if (!ip.is_loopback()) {
-    return fail(ErrorCode::kNotPermitted,
-                address +
-                    " can be reached from other machines, and this server has no TLS: listen on 127.0.0.1 and put "
-                    "a proxy with TLS, or an SSH tunnel, before it");
   }
   return Tcp::endpoint(ip, port);
 }
@@ -198,8 +201,15 @@ Result<std::unique_ptr<Listener>> listen_unix(ConnectionContext& context, const 
 }
 
 Result<std::unique_ptr<Listener>> listen_tcp(ConnectionContext& context, const std::string& address) {
-  const auto endpoint = parse_loopback(address);
+  const auto endpoint = parse_endpoint(address);
   if (!endpoint) return fail(endpoint.error());
+  if (!endpoint->address().is_loopback() && context.tls == nullptr) {
+    return fail(
+        ErrorCode::kNotPermitted,
+        address +
+            " can be reached from other machines, and this server has no TLS: give it a certificate "
+            "(--tls-cert, --tls-key), or listen on 127.0.0.1 and put a proxy with TLS, or an SSH tunnel, before it");
+  }
   auto listener = std::make_unique<TcpListener>(context);
   if (auto listening = listener->listen(address, *endpoint); !listening) return fail(std::move(listening.error()));
   return listener;

@@ -23,7 +23,7 @@ class Listener {
 /// A Unix socket that only this user may use. kAlreadyExists when another process listens there; what a process that is
 /// gone left there is replaced.
 Result<std::unique_ptr<Listener>> listen_unix(ConnectionContext& context, const std::filesystem::path& path);
-/// A loopback address "host:port". kNotPermitted for others.
+/// An address "IP:port". kNotPermitted for one beyond loopback when the context has no certificate.
 Result<std::unique_ptr<Listener>> listen_tcp(ConnectionContext& context, const std::string& address);
 
 }  // namespace theater::server

@@ -8,14 +8,16 @@
 #include <thread>
 
 #include "server/listeners.h"
+#include "server/tls_connection.h"
 
 namespace theater::server {
 
 class Server::Core final : public Work {
  public:
-  Core(ServerOptions options, Access access, api::Management& management, Log& log)
+  Core(ServerOptions options, Access access, std::unique_ptr<TlsIdentity> tls, api::Management& management, Log& log)
       : options_(std::move(options)),
         access_(std::move(access)),
+        tls_(std::move(tls)),
         log_(log),
         waiting_(options_.bounds.waiting_threads),
         endpoints_(management, *this, counters_),
@@ -28,6 +30,8 @@ class Server::Core final : public Work {
                  .legacy_protocol = options_.legacy_protocol,
                  .counters = counters_,
                  .log = log,
+                 .rates = {},
+                 .tls = tls_.get(),
                  .connections = {},
                  .draining = false} {}
 
@@ -124,6 +128,7 @@ class Server::Core final : public Work {
 
   const ServerOptions options_;
   const Access access_;
+  const std::unique_ptr<TlsIdentity> tls_;
   Log& log_;
   ServerCounters counters_;
   // Before all that is served by it, so that it goes after them.
@@ -145,13 +150,25 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, api::Manage
   if (options.socket.empty() && options.listen.empty()) {
     return fail(ErrorCode::kInvalidArgument, "a server needs a socket or an address to listen on");
   }
+  if (options.tls_certificate.empty() != options.tls_key.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "a certificate and its key belong together (--tls-cert, --tls-key)");
+  }
+  std::unique_ptr<TlsIdentity> tls;
+  if (!options.tls_certificate.empty()) {
+    auto read = read_tls_identity(options.tls_certificate, options.tls_key);
+    if (!read) return fail(std::move(read.error()));
+    tls = std::move(*read);
+  }
   Access access;
   if (!options.listen.empty()) {
-    auto opened = Access::open(options.tokens, options.host_names);
+    std::vector<std::string> names = options.host_names;
+    // Who calls by an address has no name that could be pointed elsewhere.
+    names.insert(names.end(), options.listen.begin(), options.listen.end());
+    auto opened = Access::open(options.tokens, std::move(names));
     if (!opened) return fail(std::move(opened.error()));
     access = std::move(*opened);
   }
-  auto core = std::make_unique<Core>(std::move(options), std::move(access), management, log);
+  auto core = std::make_unique<Core>(std::move(options), std::move(access), std::move(tls), management, log);
   if (auto started = core->start(); !started) return fail(std::move(started.error()));
   return std::unique_ptr<Server>(new Server(std::move(core)));
 }

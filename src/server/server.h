@@ -35,13 +35,17 @@ struct ServerBounds {
 struct ServerOptions {
   /// A Unix socket, closed to other users; empty: none.
   std::filesystem::path socket;
-  /// "127.0.0.1:9000", "[::1]:0". Loopback only.
+  /// "127.0.0.1:9000", "[::1]:0". Beyond loopback only with a certificate.
   std::vector<std::string> listen;
   /// Who may come by TCP; made when it is not there.
   std::filesystem::path tokens;
   /// Names in Host headers beside those of loopback.
   std::vector<std::string> host_names;
-  /// Also the legacy management protocol on the TCP addresses, without tokens: whoever may use this machine may do
+  /// A chain of certificates and the first one's key, PEM: TCP is encrypted then, on loopback for those who want it.
+  /// Both or none.
+  std::filesystem::path tls_certificate;
+  std::filesystem::path tls_key;
+  /// Also the legacy management protocol on the loopback addresses, without tokens: whoever may use this machine may do
   /// everything then.
   bool legacy_protocol = false;
   ServerBounds bounds;
@@ -52,7 +56,7 @@ struct ServerOptions {
 class Server {
  public:
   /// Listens, and serves from then on. kAlreadyExists when another server is there, kNotPermitted for an address beyond
-  /// loopback, kInvalidArgument, kIo. Management and log must outlive the server.
+  /// loopback without a certificate, kInvalidArgument, kIo. Management and log must outlive the server.
   static Result<std::unique_ptr<Server>> start(ServerOptions options, api::Management& management, Log& log);
   /// The runtime must have been shut down (not destroyed) before, since its answers may still come here.
   ~Server();

@@ -130,6 +130,51 @@ class Management(WithServer):
     def test_figures_are_told(self):
         status = self.get("/v1/status")[2]
         self.assertGreaterEqual(status["actors_living"], 1)
+    def test_a_bundle_holds_what_a_verifier_and_a_replay_need(self):
+        actor = self.server.start("bundled")
+        # Longer than what is sent at once.
+        message = os.urandom(1_000_000)
+        with self.server.unix() as http:
+            self.assertEqual(http.request("POST", "/v1/actors/bundled/send", message)[0], 202)
+            self.assertEqual(http.request("POST", "/v1/actors/bundled/request", b"x")[0], 200)
+            status, headers, bundle = http.request("GET", "/v1/actors/bundled/bundle")
+            self.assertEqual((status, headers["content-type"]), (200, "application/x-tar"))
+            self.assertIn(message, bundle)
+            # The connection goes on.
+            self.assertEqual(http.request("HEAD", f"/v1/actors/{actor}/bundle")[2], b"")
+            self.assertEqual(http.request("GET", "/healthz")[0], 200)
+        path = os.path.join(self.server.folder.name, "bundled.bundle")
+        with open(path, "wb") as file:
+            file.write(bundle)
+        for command, result in [("verify", ("ok", True)), ("replay", ("result", "same"))]:
+            run = subprocess.run([PROGRAM, "--json", command, path], env=self.server.environment, capture_output=True, timeout=60)
+            report = json.loads(run.stdout)
+            self.assertEqual(report[result[0]], result[1], report)
+            self.assertEqual(report.get("components_missing", 0) + report.get("manifests_missing", 0), 0)
+
+    def test_a_stored_actor_is_run_again_and_goes_on_as_another(self):
+        actor = self.server.start("original")
+        for text in ["one", "two", "three"]:
+            self.post("/v1/actors/original/send", {"text": text})
+        self.assertEqual(self.post("/v1/actors/original/request", {"text": "state"})[2]["text"], "three")
+        status, _, report = self.post(f"/v1/actors/{actor}/replay")
+        self.assertEqual((status, report["result"], report["actor"]), (200, "same", actor))
+        self.assertEqual(self.post(f"/v1/actors/{actor}/replay", {"until": 3})[2]["next_sequence"], 4)
+        with open(os.path.join(self.server.components, "summer.wasm"), "rb") as file:
+            other = file.read()
+        differs = self.post(f"/v1/actors/{actor}/replay", {"component": base64.b64encode(other).decode()})[2]
+        self.assertNotEqual(differs["result"], "same")
+        events = self.get(f"/v1/actors/{actor}/events?kind=returned")[2]["events"]
+        status, headers, forked = self.post(f"/v1/actors/{actor}/fork", {"at": events[1]["sequence"]})
+        self.assertEqual((status, headers["location"], forked["has_name"]), (201, "/v1/actors/" + forked["id"], False), forked)
+        self.assertEqual(self.get(f"/v1/actors/{forked['id']}/state")[2]["text"], "one")
+        beginning = self.get(f"/v1/actors/{forked['id']}/events?limit=2")[2]["events"]
+        self.assertEqual(beginning[0]["reason"], "forked")
+        self.assertIn(actor, json.dumps(beginning[1]))
+        self.assertEqual(self.post(f"/v1/actors/{actor}/fork", {"at": 1000})[0], 404)
+        for body in [{}, {"at": -1}, {"at": "1"}, {"at": 1, "more": 2}]:
+            self.assertEqual(self.post(f"/v1/actors/{actor}/fork", body)[0], 400, body)
+
         with self.server.unix() as http:
             text = http.request("GET", "/metrics")[2].decode()
         self.assertRegex(text, r"(?m)^theater_messages_sent_total \d+$")
@@ -225,7 +270,7 @@ class Access(WithServer):
             self.assertEqual(stat.S_IMODE(mode), 0o600, name)
 
     def test_a_second_server_and_open_addresses_are_refused(self):
-        for arguments, said in [([], "another server listens"), (["--no-socket", "-a", "0.0.0.0:0"], "no TLS"),
+        for arguments, said in [([], "another server listens"), (["--no-socket", "-a", "0.0.0.0:0"], "--tls-cert"),
                                 (["--no-socket", "-a", "nonsense"], "is no address"), (["--no-socket"], "needs a socket")]:
             run = subprocess.run([PROGRAM, "server", *arguments], env=self.server.environment, capture_output=True, timeout=30)
             self.assertEqual(run.returncode, 1)
@@ -364,6 +409,84 @@ class Ending(unittest.TestCase):
                 self.assertEqual(idle.request("GET", "/healthz")[0], 200)
                 asking.ask("POST", "/v1/actors/echo/request?timeout_ms=300", b"later")
                 with server.unix() as look:
+class Traces(unittest.TestCase):
+    def test_one_trace_follows_a_message_through_actors(self):
+        spans = []
+
+        class Collector(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                for resource in body["resourceSpans"]:
+                    for scope in resource["scopeSpans"]:
+                        spans.extend((self.path, span) for span in scope["spans"])
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        collector = http.server.HTTPServer(("127.0.0.1", 0), Collector)
+        thread = threading.Thread(target=collector.serve_forever)
+        thread.start()
+        server = Server(PROGRAM, COMPONENTS, ["--otlp", f"http://127.0.0.1:{collector.server_port}"])
+        try:
+            first, second = server.start("first"), server.start("second")
+            with server.unix() as asking:
+                asking.request("POST", f"/v1/actors/{first}/send", f"forward {second} hello".encode())
+                wait_until(lambda: asking.json("GET", f"/v1/actors/{second}/state")[2]["text"] == "hello")
+            # What waits is sent at the end, too.
+            self.assertEqual(server.stop(), 0)
+            of = {}
+            for path, span in spans:
+                self.assertEqual(path, "/v1/traces")
+                if span["name"].endswith("handle-send"):
+                    of[next(each["value"]["stringValue"] for each in span["attributes"] if each["key"] == "theater.actor")] = span
+            self.assertEqual(of[second]["traceId"], of[first]["traceId"])
+            self.assertEqual(of[second]["parentSpanId"], of[first]["spanId"])
+            self.assertNotIn("parentSpanId", of[first])
+            self.assertGreaterEqual(int(of[second]["endTimeUnixNano"]), int(of[second]["startTimeUnixNano"]))
+        finally:
+            server.close()
+            collector.shutdown()
+            thread.join()
+            collector.server_close()
+
+    def test_a_collector_that_is_not_there_harms_nobody(self):
+        server = Server(PROGRAM, COMPONENTS, ["--otlp", "http://127.0.0.1:1"])
+        try:
+            server.start("echo")
+            with server.unix() as asking:
+                self.assertEqual(asking.request("POST", "/v1/actors/echo/request", b"x")[0], 200)
+            self.assertEqual(server.stop(), 0)
+            self.assertIn("event=spans-not-sent", server.log_text())
+        finally:
+            server.close()
+
+
+class Logging(unittest.TestCase):
+    def test_lines_go_where_they_are_asked_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(PROGRAM, COMPONENTS, ["--log-dir", folder, "--log-stdout"])
+            try:
+                server.start("echo")
+                server.process.send_signal(signal.SIGTERM)
+                said = server.process.communicate(timeout=30)[0].decode()
+                errors = server.log_text()
+            finally:
+                server.close()
+            with open(os.path.join(folder, "theater-server.log")) as file:
+                kept = file.read()
+            for text in [kept, said, errors]:
+                self.assertIn("event=actor-started", text)
+            server = Server(PROGRAM, COMPONENTS, ["--log-filter", "info,theater=error"])
+            try:
+                server.start("echo")
+                self.assertEqual(server.stop(), 0)
+                self.assertNotIn("event=", server.log_text())
+            finally:
+                server.close()
+
+
                     wait_until(lambda: b"later" in look.request("GET", "/v1/actors/echo/events")[2])
                 self.assertEqual(server.stop(), 0)
                 self.assertEqual(asking.response()[0], 504)

@@ -26,14 +26,15 @@ type = "timing"
 class Server:
     """`theater server` on a Unix socket and a TCP port of loopback."""
 
-    def __init__(self, program, components, arguments=()):
-        self.folder = tempfile.TemporaryDirectory(prefix="theater-server-")
+    def __init__(self, program, components, arguments=(), folder=None, preexec_fn=None):
+        """`folder`: of a server that was here before."""
+        self.folder = folder or tempfile.TemporaryDirectory(prefix="theater-server-")
         self.components = os.path.abspath(components)
         self.program = program
         self.environment = dict(os.environ, THEATER_HOME=self.folder.name, THEATER_COLORS="never")
-        self.log = open(os.path.join(self.folder.name, "log"), "w+b")
+        self.log = open(os.path.join(self.folder.name, "log"), "a+b")
         self.process = subprocess.Popen([program, "server", "-a", "127.0.0.1:0", *arguments], stdout=subprocess.PIPE,
-                                        stderr=self.log, env=self.environment)
+                                        stderr=self.log, env=self.environment, preexec_fn=preexec_fn)
         self.socket = os.path.join(self.folder.name, "server.sock")
         self.port = None
         while self.port is None:
@@ -43,7 +44,7 @@ class Server:
             if match := re.match(r"listening on 127\.0\.0\.1:(\d+)", line):
                 self.port = int(match.group(1))
         with open(os.path.join(self.folder.name, "tokens")) as file:
-            self.tokens = dict(line.split() for line in file if not line.startswith("#"))
+            self.tokens = dict(line.split()[:2] for line in file if not line.startswith("#"))
 
     def log_text(self):
         self.log.seek(0)
@@ -166,7 +167,7 @@ class Http:
         size, bit = len(payload), 0x80 if masked else 0
         head += (bytes([size | bit]) if size < 126 else bytes([126 | bit]) + struct.pack(">H", size) if size < 65536
                  else bytes([127 | bit]) + struct.pack(">Q", size))
-        body = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload)) if masked else payload
+        body = xor(payload, (mask * (size // 4 + 1))[:size]) if masked else payload
         self.send(head + mask + body)
 
     def hear(self):
