@@ -10,6 +10,7 @@
 
 #include "api/management.h"
 #include "base/clock.h"
+#include "base/log_sinks.h"
 #include "cli/commands.h"
 #include "cli/interrupts.h"
 #include "cli/paths.h"
@@ -17,6 +18,7 @@
 #include "cli/room_options.h"
 #include "cli/version.h"
 #include "server/server.h"
+#include "server/trace_exporter.h"
 
 namespace theater::cli {
 namespace {
@@ -36,7 +38,21 @@ struct ServeOptions {
   std::uint32_t shards = 0;
   RoomOptions room;
   bool legacy_protocol = false;
+  std::string log_level = "info";
+  std::string log_filter;
+  std::string log_directory;
+  bool log_to_output = false;
 };
+
+/// Where the server's lines go.
+Result<std::unique_ptr<Log>> open_log(const ServeOptions& options) {
+  LogSinks sinks{.level = parse_log_level(options.log_level).value_or(LogLevel::kInfo),
+                 .file = {},
+                 .standard_output = options.log_to_output};
+  if (const auto level = level_of_filter(options.log_filter)) sinks.level = *level;
+  if (!options.log_directory.empty()) sinks.file = std::filesystem::path(options.log_directory) / "theater-server.log";
+  return make_log(sinks);
+}
 
 /// A line for each thing that happens to an actor. Called on shards.
 class ActorLines final : public RuntimeListener {
@@ -90,7 +106,10 @@ Result<void> serve(const ServeOptions& options, Context& context) {
   // Before any thread, so that all take the same.
   const Interrupts interrupts;
   const SystemClock clock;
-  ActorLines lines(context.log);
+  const auto opened_log = open_log(options);
+  if (!opened_log) return fail(opened_log.error());
+  Log& log = **opened_log;
+  ActorLines lines(log);
   MessageRouter router;
   RuntimeOptions runtime_options;
   runtime_options.shards = options.shards;
@@ -104,6 +123,15 @@ Result<void> serve(const ServeOptions& options, Context& context) {
   if (!options.data.empty()) runtime_options.data_directory = options.data;
   auto runtime = Runtime::start(std::move(runtime_options), builtin_handlers(router), router);
   if (!runtime) return fail(std::move(runtime.error()));
+  // Before actors run, so that no call is missed.
+  std::unique_ptr<server::TraceExporter> traces;
+  std::shared_ptr<void> traced;
+  if (!options.otlp.empty()) {
+    auto started = server::TraceExporter::start(options.otlp, log);
+    if (!started) return fail(std::move(started.error()));
+    traces = std::move(*started);
+    traced = (*runtime)->subscribe(std::nullopt, [&traces](const Event& event) { traces->see(event); });
+  }
   for (const ResumedActor& actor : (*runtime)->resume()) {
     if (actor.error) context.log.warning(ActorLines::not_resumed(actor));
   }
@@ -139,6 +167,7 @@ Result<void> serve(const ServeOptions& options, Context& context) {
   (*runtime)->shut_down();
   return {};
 }
+  traced.reset();
 
 Result<void> show_status(Client& client, Context& context) {
   const auto text = client.status();

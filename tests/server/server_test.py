@@ -2,11 +2,15 @@
 """server_test.py THEATER COMPONENTS: what the server promises, seen from the wire."""
 
 import base64
+import http.server
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
+import threading
 import unittest
 
 from wire import Server, wait_until
