@@ -40,6 +40,8 @@ void try_body(std::string_view text) {
     require(message.error().code() == theater::ErrorCode::kInvalidArgument);
   }
   static_cast<void>(theater::server::read_start(request));
+  static_cast<void>(theater::server::read_replay(request));
+  static_cast<void>(theater::server::read_fork(request));
   static_cast<void>(theater::server::names_type(text, "application/json"));
 }
 

@@ -21,13 +21,18 @@ struct ServerAddress {
   std::string socket;
   std::string host;
   std::string port;
+  /// By TCP encrypted: the server must show a certificate for this host that the system trusts (or the file that
+  /// SSL_CERT_FILE names).
+  bool tls = false;
   /// For TCP; see the server's file of tokens.
   std::string token;
 
-  /// "unix:/path", "/path" or "host:port". kInvalidArgument.
+  /// "unix:/path", "/path", "host:port" or "https://host:port". kInvalidArgument.
   static Result<ServerAddress> parse(std::string_view text);
   /// As parse() reads it.
   std::string text() const;
+  /// "host:port"; empty for a Unix socket.
+  std::string authority() const;
 };
 
 /// What a server tells of an actor. Figures are zero where a list does not tell them.
@@ -39,6 +44,7 @@ struct RemoteActor {
   std::uint64_t events = 0;
   std::uint64_t mailbox_messages = 0;
   std::uint64_t memory_bytes = 0;
+  std::uint64_t restarts = 0;
   /// Once it has ended.
   std::string end_reason;
   std::string end_message;
@@ -65,6 +71,22 @@ struct RemoteStart {
   std::string base_directory;
   std::optional<Bytes> initial_state;
   std::optional<ActorId> parent;
+};
+
+struct RemoteReplay {
+  /// The last event to go through; none: all.
+  std::optional<std::uint64_t> until;
+  /// Do not compare states.
+  bool ignore_state = false;
+  /// Instead of those that the chain names.
+  std::optional<Bytes> component;
+};
+
+struct RemoteFork {
+  /// The event after which to go on.
+  std::uint64_t at = 0;
+  /// Instead of the one that was in force.
+  std::optional<Bytes> component;
 };
 
 struct RemoteEventQuery {
@@ -132,6 +154,15 @@ class Client {
   /// it. `idle`, about four times a second while nothing comes, may end it by returning false too.
   Result<void> follow(std::string_view actor, const RemoteEventQuery& query,
                       const std::function<bool(const RemoteEvent&)>& heard, const std::function<bool()>& idle);
+
+  /// Saves what is kept of the actor's chain, with what is needed to check it and run it again, into a new file (a
+  /// bundle). kAlreadyExists. Its bytes.
+  Result<std::uint64_t> save_bundle(std::string_view actor, const std::string& file);
+  /// Has the server re-run the actor from its chain. The report as JSON; `result` in it is "same", "differs" or
+  /// "not-told".
+  Result<std::string> replay(std::string_view actor, const RemoteReplay& replay);
+  /// Starts a new actor that goes on from the state after an event of this one's.
+  Result<ActorId> fork(std::string_view actor, const RemoteFork& fork);
 
   /// How the server is doing, as JSON.
   Result<std::string> status();

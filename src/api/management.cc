@@ -3,13 +3,24 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "replay/fork.h"
+#include "replay/source.h"
 
 namespace theater::api {
 
-Management::Management(Runtime& runtime, MessageRouter& router, std::string version, const Clock& clock)
+namespace {
+
+/// A re-run that a client waits for.
+constexpr std::chrono::seconds kReplayTime{60};
+
+}  // namespace
+
+Management::Management(Runtime& runtime, MessageRouter& router, std::string version, const Clock& clock,
+                       RuntimePlaces places)
     : runtime_(runtime),
       router_(router),
       version_(std::move(version)),
+      places_(std::move(places)),
       clock_(clock),
       started_wall_ns_(clock.wall_ns()),
       started_monotonic_ns_(clock.monotonic_ns()) {}
@@ -61,16 +72,54 @@ Result<StartedActor> Management::start(StartRequest request) {
   }
   auto blueprint = prepare(request, options.state);
   if (!blueprint) return fail(std::move(blueprint.error()));
-  const std::string& name = blueprint->manifest().name;
+  return spawn(*blueprint, std::move(options));
+}
+
+Result<StartedActor> Management::spawn(const Blueprint& blueprint, SpawnOptions options) {
+  const std::string& name = blueprint.manifest().name;
   // The first with a name gets it. Another may take it while this one starts; then it goes without.
   options.register_name = !router_.find(name);
-  auto id = runtime_.spawn(*blueprint, options);
+  auto id = runtime_.spawn(blueprint, options);
   if (!id && id.error().code() == ErrorCode::kAlreadyExists && options.register_name) {
     options.register_name = false;
-    id = runtime_.spawn(*blueprint, options);
+    id = runtime_.spawn(blueprint, options);
   }
   if (!id) return fail(std::move(id.error()));
   return StartedActor{.id = *id, .name = name, .has_name = options.register_name};
+}
+
+ReplayOptions Management::replay_options(std::optional<Bytes> component) const {
+  ReplayOptions options;
+  options.code_cache = places_.code_cache;
+  if (component) options.components.push_back(std::move(*component));
+  options.progress = [give_up = std::chrono::steady_clock::now() + kReplayTime](std::uint64_t, std::uint64_t) {
+    return std::chrono::steady_clock::now() < give_up;
+  };
+  return options;
+}
+
+Result<ReplayReport> Management::replay(const ActorId& id, ReplayRequest request) const {
+  const auto recording = record(id);
+  if (!recording) return fail(recording.error());
+  ReplayOptions options = replay_options(std::move(request.component));
+  options.until = request.until.value_or(UINT64_MAX);
+  options.ignore_state = request.ignore_state;
+  return replay_chain((*recording)->file(), options);
+}
+
+Result<StartedActor> Management::fork(const ActorId& id, ForkRequest request) {
+  const auto recording = record(id);
+  if (!recording) return fail(recording.error());
+  const auto chain = replay::open_source((*recording)->file(), "");
+  if (!chain) return fail(chain.error());
+  auto fork = replay::prepare_fork(**chain, request.at, replay_options(std::move(request.component)));
+  if (!fork) return fail(std::move(fork.error()));
+  const auto blueprint = runtime_.prepare(std::move(fork->manifest), fork->component);
+  if (!blueprint) return fail(blueprint.error());
+  SpawnOptions options;
+  options.state = std::move(fork->state);
+  options.forked_from = {.actor = id, .sequence = request.at, .event_hash = fork->event_hash};
+  return spawn(*blueprint, std::move(options));
 }
 
 Result<ActorPage> Management::list(const ActorQuery& query) const {
@@ -106,9 +155,25 @@ Result<std::vector<ActorInfo>> Management::children(const ActorId& id) const {
 }
 
 Result<EventPage> Management::events(const ActorId& id, const EventQuery& query) const {
-  auto events = runtime_.events(id, query.newest_first ? 0 : query.from.value_or(0));
+  if (query.newest_first) return newest_events(id, query);
+  auto events = runtime_.events(id, query.from.value_or(0));
   if (!events) return fail(std::move(events.error()));
   return take_page(std::move(*events), query);
+}
+
+Result<EventPage> Management::newest_events(const ActorId& id, const EventQuery& query) const {
+  // One that is not of this runtime is in the data directory at most, where its end is not known.
+  const auto info = runtime_.info(id);
+  std::uint64_t end = info ? info->events : UINT64_MAX;
+  if (query.from) end = std::min(end, *query.from + 1);
+  // A chain may be long: only as much of its end is decoded as the page needs.
+  for (std::uint64_t stretch = 4ull * query.limit;; stretch *= 8) {
+    const std::uint64_t begin = info && end > stretch ? end - stretch : 0;
+    auto events = runtime_.events(id, begin);
+    if (!events) return fail(std::move(events.error()));
+    EventPage page = take_page(std::move(*events), query);
+    if (begin == 0 || page.next_from) return page;
+  }
 }
 
 RuntimeStatus Management::status() const {

@@ -12,7 +12,9 @@
 
 #include "api/event_feed.h"
 #include "api/event_query.h"
+#include "api/recording.h"
 #include "base/clock.h"
+#include "theater/replay.h"
 #include "theater/runtime.h"
 
 namespace theater::api {
@@ -49,6 +51,28 @@ struct ActorQuery {
   std::optional<ActorId> after;
 };
 
+/// What of an actor's chain is to be re-run, and with what.
+struct ReplayRequest {
+  /// The last event to go through; none: all.
+  std::optional<std::uint64_t> until;
+  bool ignore_state = false;
+  /// Instead of those that the chain names.
+  std::optional<Bytes> component;
+};
+
+struct ForkRequest {
+  /// The event after which the new actor goes on.
+  std::uint64_t at = 0;
+  /// Instead of the one that was in force.
+  std::optional<Bytes> component;
+};
+
+/// Where a runtime keeps its things, as in its options.
+struct RuntimePlaces {
+  std::optional<std::filesystem::path> data_directory;
+  std::optional<std::filesystem::path> code_cache;
+};
+
 struct ActorPage {
   std::vector<ActorInfo> actors;
   /// `after` of the next page; none when this is the last.
@@ -76,7 +100,8 @@ struct RuntimeStatus {
 class Management {
  public:
   /// Both must outlive it, and what it hands out.
-  Management(Runtime& runtime, MessageRouter& router, std::string version, const Clock& clock);
+  Management(Runtime& runtime, MessageRouter& router, std::string version, const Clock& clock,
+             RuntimePlaces places = {});
 
   /// The actor with this id, also when it has ended, or the living one with this name. kNotFound; kInvalidArgument when
   /// several have the name.
@@ -90,6 +115,15 @@ class Management {
   Result<void> restart(const ActorId& id) { return runtime_.restart(id); }
   Result<void> pause(const ActorId& id) { return runtime_.pause(id); }
   Result<void> unpause(const ActorId& id) { return runtime_.unpause(id); }
+
+  // What is kept of a chain may be large: these take as long as it needs.
+  Result<std::shared_ptr<const Recording>> record(const ActorId& id) const {
+    return Recording::make(runtime_, places_.data_directory, id);
+  }
+  /// For a minute at most; then the report says that it was given up.
+  Result<ReplayReport> replay(const ActorId& id, ReplayRequest request) const;
+  /// Starts a new actor in the state after an event of this one's.
+  Result<StartedActor> fork(const ActorId& id, ForkRequest request);
 
   /// kNotFound when `after` is not remembered any more.
   Result<ActorPage> list(const ActorQuery& query) const;
@@ -127,10 +161,14 @@ class Management {
 
  private:
   Result<Blueprint> prepare(StartRequest& request, std::optional<Bytes>& state);
+  Result<EventPage> newest_events(const ActorId& id, const EventQuery& query) const;
+  Result<StartedActor> spawn(const Blueprint& blueprint, SpawnOptions options);
+  ReplayOptions replay_options(std::optional<Bytes> component) const;
 
   Runtime& runtime_;
   MessageRouter& router_;
   const std::string version_;
+  const RuntimePlaces places_;
   const Clock& clock_;
   const std::uint64_t started_wall_ns_;
   const std::uint64_t started_monotonic_ns_;

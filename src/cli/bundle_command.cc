@@ -18,6 +18,8 @@ using nlohmann::ordered_json;
 
 struct BundleOptions {
   std::string source;
+  /// Set: the source is an actor of this server.
+  RemoteOptions remote;
   std::string actor;
   std::string output;
   std::vector<std::string> components;
@@ -127,6 +129,40 @@ Result<Outcome> run(const BundleOptions& options) {
   return outcome;
 }
 
+/// The server puts it together; what came is verified here.
+Result<Outcome> download(const BundleOptions& options) {
+  if (!options.actor.empty() || !options.components.empty() || !options.manifests.empty() ||
+      !options.checkpoint.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "--actor, --component, --manifest and --checkpoint are for a source that lies "
+                "here; " +
+                    options.source + " is an actor of a server");
+  }
+  auto client = find_server(options.remote);
+  if (!client) return fail(std::move(client.error()));
+  if (auto saved = client->save_bundle(options.source, options.output); !saved) {
+    return fail(neither_here_nor_there(options.source, options.remote, std::move(saved.error())));
+  }
+  const auto report = verify_bundle(options.output);
+  if (!report) return fail(report.error());
+  if (!report->ok()) {
+    const std::string what = report->fault ? *report->fault : report->chain.fault->what;
+    return fail(ErrorCode::kCorrupt, "the server's bundle " + options.output + " is broken: " + what);
+  }
+  const VerifyReport& chain = report->chain;
+  return Outcome{.summary = {.actor = chain.actor,
+                             .links = chain.links,
+                             .events = chain.events,
+                             .head = chain.head_hash,
+                             .values_missing = chain.payloads_missing,
+                             .components = report->components,
+                             .components_missing = report->components_missing,
+                             .manifests = report->manifests,
+                             .manifests_missing = report->manifests_missing,
+                             .proofs = report->checkpoints.size()},
+                 .remarks = {}};
+}
+
 void show(const BundleOptions& options, const Outcome& outcome, Context& context) {
   const BundleSummary& summary = outcome.summary;
   std::error_code error;
@@ -168,9 +204,12 @@ void add_bundle_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<BundleOptions>();
   CLI::App* command = app.add_subcommand(
       "bundle", "Put one actor's chain, and what is needed to check it and run it again, into one file");
-  command->add_option("source", options->source, "A chain file, a data directory (which may be in use) or a bundle")
+  command
+      ->add_option("source", options->source,
+                   "A chain file, a data directory (which may be in use), a bundle, or an actor of the server")
       ->required()
       ->type_name("SOURCE");
+  add_address(*command, options->remote);
   command->add_option("--actor", options->actor, "Which actor, by id or name, where there are several")
       ->type_name("ACTOR");
   command->add_option("-o,--output", options->output, "The new file")->required()->type_name("FILE");
@@ -190,7 +229,8 @@ void add_bundle_command(CLI::App& app, Context& context) {
       ->type_name("FILE");
   command->footer("Exit codes: 0 written; 1 the chain is broken, or something could not be read or written.");
   command->callback([options, &context] {
-    const auto outcome = run(*options);
+    const bool is_remote = names_an_actor(options->source, options->remote);
+    const auto outcome = is_remote ? download(*options) : run(*options);
     if (outcome) return show(*options, *outcome, context);
     tell_error(context, "bundle", outcome.error());
     context.exit_code = kExitFailed;

@@ -4,11 +4,13 @@
 
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/fetched_bundle.h"
 #include "cli/json.h"
 #include "cli/remote.h"
 #include "cli/source_options.h"
 #include "replay/component_shelf.h"
 #include "replay/replayer.h"
+#include "replay/report_json.h"
 #include "replay/source.h"
 
 namespace theater::cli {
@@ -21,6 +23,8 @@ constexpr int kExitDiffers = 1;
 constexpr int kExitNotTold = 2;
 
 struct Options : SourceOptions {
+  /// Set: the source is an actor of this server.
+  RemoteOptions remote;
   std::uint64_t until = UINT64_MAX;
   bool ignore_state = false;
 };
@@ -34,36 +38,10 @@ void show_what_is_same(Output& output, const ReplayReport& report) {
   if (report.next_sequence > report.first_sequence) output.line("    " + range(report) + " are as recorded");
 }
 
-ordered_json to_json(const ReplayDivergence& divergence) {
-  ordered_json differences = ordered_json::array();
-  for (const ReplayDifference& difference : divergence.differences) {
-    differences.push_back(
-        {{"field", difference.field}, {"recorded", difference.recorded}, {"replayed", difference.replayed}});
-  }
-  ordered_json json = {{"sequence", divergence.sequence}, {"kind", to_string(divergence.kind)}};
-  if (!divergence.function.empty()) json["function"] = divergence.function;
-  if (divergence.call) json["call"] = {{"sequence", divergence.call_sequence}, {"function", *divergence.call}};
-  json["differences"] = std::move(differences);
-  json["backtrace"] = divergence.backtrace;
-  return json;
-}
-
 ordered_json to_json(const Options& options, const ReplayReport& report, double seconds) {
-  ordered_json json = {{"source", options.source},
-                       {"result", report.same()       ? "same"
-                                  : report.divergence ? "differs"
-                                                      : "not-told"},
-                       {"actor", to_string(report.actor)},
-                       {"name", report.name},
-                       {"first_sequence", report.first_sequence},
-                       {"next_sequence", report.next_sequence},
-                       {"calls", report.calls},
-                       {"host_calls", report.host_calls},
-                       {"seconds", seconds},
-                       {"recorded_seconds", static_cast<double>(report.recorded_ns) / kNsPerSecond}};
-  if (report.divergence) json["divergence"] = to_json(*report.divergence);
-  if (report.stop) json["stop"] = {{"sequence", report.stop->sequence}, {"what", report.stop->what}};
-  json["remarks"] = report.remarks;
+  ordered_json json = {{"source", options.source}};
+  json.update(replay::to_json(report));
+  json["seconds"] = seconds;
   return json;
 }
 
@@ -113,18 +91,29 @@ class Replay {
 
   /// Its exit code; an error when it cannot begin.
   Result<int> run() {
+    if (!names_an_actor(options_.source, options_.remote)) return run(options_);
+    // Re-run here, so that the server need not be believed.
+    const auto fetched = FetchedBundle::fetch(options_.remote, options_.source);
+    if (!fetched) return fail(fetched.error());
+    SourceOptions here = options_;
+    here.source = fetched->path();
+    return run(here);
+  }
+
+ private:
+  Result<int> run(const SourceOptions& source) {
     // What is named belongs to one actor; without, a data directory's are all re-run.
-    if (!options_.components.empty() || !options_.manifest.empty()) {
-      auto opened = open_source(options_);
+    if (!source.components.empty() || !source.manifest.empty()) {
+      auto opened = open_source(source);
       if (!opened) return fail(std::move(opened.error()));
       if (auto prepared = prepare(std::move(opened->options)); !prepared) return fail(std::move(prepared.error()));
       total_ = opened->chain->next_sequence() - opened->chain->first_sequence();
       rerun(*opened->chain);
       return exit_code();
     }
-    auto chains = replay::Chains::open(options_.source, options_.actor);
+    auto chains = replay::Chains::open(source.source, source.actor);
     if (!chains) return fail(std::move(chains.error()));
-    auto replay = replay_options(options_);
+    auto replay = replay_options(source);
     if (!replay) return fail(std::move(replay.error()));
     if (auto prepared = prepare(std::move(*replay)); !prepared) return fail(std::move(prepared.error()));
     total_ = chains->events_until(options_.until);
@@ -141,7 +130,6 @@ class Replay {
     return exit_code();
   }
 
- private:
   Result<void> prepare(ReplayOptions replay) {
     replay_ = std::move(replay);
     replay_.until = options_.until;
@@ -216,6 +204,7 @@ void add_replay_command(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("replay", "Re-run an actor from its chain and show the first event that differs");
   add_source_options(*command, *options);
+  add_address(*command, options->remote);
   add_sequence_option(*command, "--until", options->until, "The last event to go through (default: all)");
   command->add_flag("--ignore-state", options->ignore_state,
                     "Do not compare states: for a component that keeps its state in another form");

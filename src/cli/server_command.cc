@@ -136,7 +136,9 @@ Result<void> serve(const ServeOptions& options, Context& context) {
     if (actor.error) context.log.warning(ActorLines::not_resumed(actor));
   }
 
-  api::Management management(**runtime, router, version_text(), clock);
+  api::RuntimePlaces places{.code_cache = code_cache_directory()};
+  if (!options.data.empty()) places.data_directory = options.data;
+  api::Management management(**runtime, router, version_text(), clock, std::move(places));
   server::ServerOptions server_options;
   if (!options.no_socket) {
     server_options.socket =

@@ -42,7 +42,9 @@ void take_component_of(const std::filesystem::path& manifest, const ChainSource&
 }  // namespace
 
 void add_source_options(CLI::App& command, SourceOptions& options) {
-  command.add_option("source", options.source, "A chain file, a bundle, or a data directory")
+  command
+      .add_option("source", options.source,
+                  "A chain file, a bundle, or a data directory; of a server: the actor's id or name")
       ->required()
       ->type_name("SOURCE");
   command.add_option("--actor", options.actor, "Which actor of a data directory, by id or name")->type_name("ACTOR");

@@ -1,6 +1,9 @@
 #include "theater/client.h"
 
 #include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/base64.h"
@@ -87,6 +90,7 @@ Result<RemoteActor> actor_of(const json& object) {
   actor.events = number_at(object, "events");
   actor.mailbox_messages = number_at(object, "mailbox_messages");
   actor.memory_bytes = number_at(object, "memory_bytes");
+  actor.restarts = number_at(object, "restarts");
   if (const auto end = object.find("end"); end != object.end() && end->is_object()) {
     actor.end_reason = text_at(*end, "reason");
     actor.end_message = text_at(*end, "message");
@@ -137,6 +141,33 @@ std::string query_text(const RemoteEventQuery& query, bool page) {
 
 std::string actor_path(std::string_view actor, std::string_view rest = "") {
   return "/v1/actors/" + percent_encode(actor) + std::string(rest);
+}
+
+/// Writes an answer's body into a new file: what was received already, then the rest. No part of it is left behind.
+Result<void> save(Stream& stream, std::string received, std::uint64_t size, const std::string& path) {
+  const auto cannot = [&](std::string_view what) {
+    return Error(ErrorCode::kIo, "cannot " + std::string(what) + " " + path + ": " + std::strerror(errno));
+  };
+  std::FILE* file = std::fopen(path.c_str(), "wbx");
+  if (file == nullptr && errno == EEXIST) return fail(ErrorCode::kAlreadyExists, path + " exists already");
+  if (file == nullptr) return fail(cannot("make"));
+  std::optional<Error> failed;
+  std::uint64_t written = 0;
+  while (!failed) {
+    if (received.size() > size - written) failed = Error(ErrorCode::kCorrupt, "the server sent more than it said");
+    if (!failed && std::fwrite(received.data(), 1, received.size(), file) != received.size()) failed = cannot("write");
+    written += received.size();
+    if (failed || written == size) break;
+    auto more = stream.read(kAnswerTime);
+    if (!more) failed = std::move(more.error());
+    if (more && more->empty())
+      failed = Error(ErrorCode::kUnavailable, "the server ended the connection within its answer");
+    if (more) received = std::move(*more);
+  }
+  if (std::fclose(file) != 0 && !failed) failed = cannot("write");
+  if (!failed) return {};
+  std::remove(path.c_str());
+  return fail(std::move(*failed));
 }
 
 /// A channel over a connection that has become a WebSocket.
@@ -225,15 +256,20 @@ class WebSocketChannel final : public RemoteChannel {
 
 Result<ServerAddress> ServerAddress::parse(std::string_view text) {
   ServerAddress address;
+  constexpr std::string_view kTls = "https://";
+  address.tls = text.starts_with(kTls);
+  if (address.tls) text.remove_prefix(kTls.size());
+  if (address.tls && text.ends_with('/')) text.remove_suffix(1);
   if (text.starts_with("unix:")) text.remove_prefix(5);
-  if (text.find('/') != std::string_view::npos) {
+  if (!address.tls && text.find('/') != std::string_view::npos) {
     address.socket = text;
     return address;
   }
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) {
-    return fail(ErrorCode::kInvalidArgument,
-                "\"" + std::string(text) + "\" is no server's address: give unix:/PATH or HOST:PORT");
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size() || text.find('/') != text.npos) {
+    return fail(
+        ErrorCode::kInvalidArgument,
+        "\"" + std::string(text) + "\" is no server's address: give unix:/PATH, HOST:PORT or https://HOST:PORT");
   }
   address.host = text.substr(0, colon);
   address.port = text.substr(colon + 1);
@@ -245,6 +281,11 @@ Result<ServerAddress> ServerAddress::parse(std::string_view text) {
 
 std::string ServerAddress::text() const {
   if (!socket.empty()) return "unix:" + socket;
+  return (tls ? "https://" : "") + authority();
+}
+
+std::string ServerAddress::authority() const {
+  if (!socket.empty()) return "";
   return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
 }
 
@@ -274,6 +315,14 @@ class Client::Core {
     return object_of(*answer);
   }
 
+  Result<ActorId> start_actor(const std::string& target, const json& body) {
+    const auto answer = ask_object("POST", target, body);
+    if (!answer) return fail(answer.error());
+    const auto id = parse_id<ActorId>(text_at(*answer, "id"));
+    if (!id) return fail(ErrorCode::kCorrupt, "the server started an actor and told no id");
+    return *id;
+  }
+
   Result<RemoteActor> ask_actor(std::string_view method, std::string_view actor, std::string_view rest) {
     const auto answer = ask_object(method, actor_path(actor, rest));
     return answer ? actor_of(*answer) : fail(answer.error());
@@ -283,6 +332,7 @@ class Client::Core {
   struct Opened {
     std::unique_ptr<Stream> stream;
     std::string received;
+    std::optional<std::uint64_t> content_length;
   };
   Result<Opened> open(const std::string& target, std::string_view headers, unsigned expected) {
     auto stream = Stream::connect(address_);
@@ -290,10 +340,11 @@ class Client::Core {
     if (auto sent = (*stream)->write(request_text("GET", target, "", 0, headers)); !sent) {
       return fail(std::move(sent.error()));
     }
-    Opened opened{.stream = std::move(*stream), .received = {}};
+    Opened opened{.stream = std::move(*stream), .received = {}, .content_length = std::nullopt};
     auto head = read_head(*opened.stream, opened.received, kAnswerTime);
     if (!head) return fail(std::move(head.error()));
     if (head->status == expected) {
+      opened.content_length = head->content_length;
       opened.received.erase(0, head->size);
       return opened;
     }
@@ -306,7 +357,7 @@ class Client::Core {
                            std::size_t body_bytes, std::string_view more) const {
     std::string text(method);
     text.append(" ").append(target).append(" HTTP/1.1\r\nHost: ");
-    text.append(address_.socket.empty() ? address_.text() : "localhost");
+    text.append(address_.socket.empty() ? address_.authority() : "localhost");
     if (!address_.token.empty()) text.append("\r\nAuthorization: Bearer ").append(address_.token);
     if (!content_type.empty()) text.append("\r\nContent-Type: ").append(content_type);
     if (method != "GET") text.append("\r\nContent-Length: ").append(std::to_string(body_bytes));
@@ -376,11 +427,7 @@ Result<ActorId> Client::start(const RemoteStart& start) {
   if (!start.base_directory.empty()) body["base_directory"] = start.base_directory;
   if (start.initial_state) body["initial_state"] = to_base64(*start.initial_state);
   if (start.parent) body["parent"] = to_string(*start.parent);
-  const auto answer = core_->ask_object("POST", "/v1/actors", body);
-  if (!answer) return fail(answer.error());
-  const auto id = parse_id<ActorId>(text_at(*answer, "id"));
-  if (!id) return fail(ErrorCode::kCorrupt, "the server started an actor and told no id");
-  return *id;
+  return core_->start_actor("/v1/actors", body);
 }
 
 Result<RemoteActor> Client::stop(std::string_view actor) { return core_->ask_actor("POST", actor, "/stop"); }
@@ -489,6 +536,29 @@ Result<void> Client::follow(std::string_view actor, const RemoteEventQuery& quer
       return fail(ErrorCode::kTooLarge, "an event is too large");
     opened->received += *data;
   }
+}
+
+Result<std::uint64_t> Client::save_bundle(std::string_view actor, const std::string& file) {
+  auto opened = core_->open(actor_path(actor, "/bundle"), "", 200);
+  if (!opened) return fail(std::move(opened.error()));
+  if (!opened->content_length) return fail(ErrorCode::kCorrupt, "the server does not tell the bundle's size");
+  auto saved = save(*opened->stream, std::move(opened->received), *opened->content_length, file);
+  if (!saved) return fail(std::move(saved.error()));
+  return *opened->content_length;
+}
+
+Result<std::string> Client::replay(std::string_view actor, const RemoteReplay& replay) {
+  json body = {{"ignore_state", replay.ignore_state}};
+  if (replay.until) body["until"] = *replay.until;
+  if (replay.component) body["component"] = to_base64(*replay.component);
+  const auto answer = core_->ask_object("POST", actor_path(actor, "/replay"), body);
+  return answer ? Result<std::string>(dump(*answer)) : fail(answer.error());
+}
+
+Result<ActorId> Client::fork(std::string_view actor, const RemoteFork& fork) {
+  json body = {{"at", fork.at}};
+  if (fork.component) body["component"] = to_base64(*fork.component);
+  return core_->start_actor(actor_path(actor, "/fork"), body);
 }
 
 Result<std::string> Client::status() {

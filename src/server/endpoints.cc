@@ -3,6 +3,8 @@
 #include <exception>
 
 #include "base/limits.h"
+#include "replay/report_json.h"
+#include "server/body_file.h"
 #include "server/json_forms.h"
 #include "server/live.h"
 #include "server/metrics_text.h"
@@ -33,6 +35,13 @@ bool wants_sent_events(const HttpRequest& request) {
 api::EventFilter read_filter(Query& query) {
   constexpr std::uint64_t kMaxMs = UINT64_MAX / kNsPerMs;
   api::EventFilter filter;
+HttpResponse started_response(const api::StartedActor& started) {
+  HttpResponse response =
+      ok({{"id", to_string(started.id)}, {"name", started.name}, {"has_name", started.has_name}}, 201);
+  response.headers.emplace_back("Location", "/v1/actors/" + to_string(started.id));
+  return response;
+}
+
   filter.type_prefix = query.text("type").value_or("");
   filter.search = query.text("search").value_or("");
   if (const auto kind = query.choice("kind", {"started", "call", "host-call", "host-call-begin", "host-call-end",
@@ -119,6 +128,9 @@ void Endpoints::run(Operation operation, Call& call) {
       case Operation::kActorEvents: return call.respond(actor_events(call));
       case Operation::kVerifyActor: return call.respond(verify_actor(call));
       case Operation::kSendToActor: return call.respond(send_to_actor(call));
+      case Operation::kBundleActor: return call.respond(with_whole_chain(call, &Endpoints::bundle_actor));
+      case Operation::kReplayActor: return call.respond(with_whole_chain(call, &Endpoints::replay_actor));
+      case Operation::kForkActor: return call.respond(with_whole_chain(call, &Endpoints::fork_actor));
       case Operation::kRequestFromActor: return request_from_actor(call);
       case Operation::kStopActor: return call.respond(act_on(call, &api::Management::stop));
       case Operation::kTerminateActor: return call.respond(act_on(call, &api::Management::terminate));
@@ -192,11 +204,7 @@ HttpResponse Endpoints::start_actor(Call& call) {
   auto request = read_start(*call.request);
   if (!request) return problem(request.error());
   const auto started = management_.start(std::move(*request));
-  if (!started) return problem(started.error());
-  HttpResponse response =
-      ok({{"id", to_string(started->id)}, {"name", started->name}, {"has_name", started->has_name}}, 201);
-  response.headers.emplace_back("Location", "/v1/actors/" + to_string(started->id));
-  return response;
+  return started ? started_response(*started) : start_problem(started.error());
 }
 
 HttpResponse Endpoints::inspect_actor(Call& call) {
@@ -312,6 +320,42 @@ HttpResponse Endpoints::verify_actor(Call& call) {
 }
 
 HttpResponse Endpoints::send_to_actor(Call& call) {
+HttpResponse Endpoints::with_whole_chain(Call& call, Answer (Endpoints::*answer)(Call& call, const ActorId& id)) {
+  const auto id = actor_of(call);
+  if (!id) return problem(id.error());
+  const bool is_admitted = ++whole_chains_ <= kWholeChainsAtOnce;
+  // Also past whatever is thrown.
+  const std::unique_ptr<std::atomic<unsigned>, void (*)(std::atomic<unsigned>*)> ends(
+      &whole_chains_, [](std::atomic<unsigned>* count) { --*count; });
+  if (is_admitted) return (this->*answer)(call, *id);
+  return problem(Error(ErrorCode::kUnavailable, "other chains are being gone through already: try again"));
+}
+
+HttpResponse Endpoints::bundle_actor(Call&, const ActorId& id) {
+  auto recording = management_.record(id);
+  if (!recording) return problem(recording.error());
+  const std::filesystem::path path = (*recording)->file();
+  auto file = BodyFile::open(path, std::move(*recording));
+  if (!file) return problem(file.error());
+  HttpResponse response{.content_type = "application/x-tar", .file = std::move(*file)};
+  response.headers.emplace_back("Content-Disposition", "attachment; filename=\"" + to_string(id) + ".bundle\"");
+  return response;
+}
+
+HttpResponse Endpoints::replay_actor(Call& call, const ActorId& id) {
+  auto request = read_replay(*call.request);
+  if (!request) return problem(request.error());
+  const auto report = management_.replay(id, std::move(*request));
+  return report ? ok(replay::to_json(*report)) : problem(report.error());
+}
+
+HttpResponse Endpoints::fork_actor(Call& call, const ActorId& id) {
+  auto request = read_fork(*call.request);
+  if (!request) return problem(request.error());
+  const auto started = management_.fork(id, std::move(*request));
+  return started ? started_response(*started) : start_problem(started.error());
+}
+
   const auto id = actor_of(call);
   if (!id) return problem(id.error());
   const auto message = read_message(*call.request);

@@ -56,6 +56,9 @@ class Endpoints {
   Answer follow_actor(Call& call, const ActorId& id);
   Answer verify_actor(Call& call);
   Answer send_to_actor(Call& call);
+  Answer bundle_actor(Call& call, const ActorId& id);
+  Answer replay_actor(Call& call, const ActorId& id);
+  Answer fork_actor(Call& call, const ActorId& id);
   void request_from_actor(Call& call);
   /// Answers with the actor as it then is.
   Answer act_on(Call& call, Result<void> (api::Management::*act)(const ActorId&));
@@ -65,10 +68,14 @@ class Endpoints {
 
   Result<ActorId> actor_of(const Call& call) const;
 
+  /// Does what goes through a whole chain, which may take long: unless others are at it already.
+  Answer with_whole_chain(Call& call, Answer (Endpoints::*answer)(Call& call, const ActorId& id));
   api::Management& management_;
   Work& work_;
   const ServerCounters& counters_;
 };
+  /// Requests that go through a whole chain now.
+  std::atomic<unsigned> whole_chains_{0};
 
 /// The OpenAPI 3.1 description, as it is served.
 std::string_view openapi_text();

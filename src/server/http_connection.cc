@@ -232,8 +232,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   void write(HttpResponse response) {
     phase_ = Phase::kWriting;
     deadline_ = Clock::now() + context_.bounds.write_time;
-    head_ = head_of(response, response.body.size());
-    body_ = request_->method == "HEAD" ? std::string() : std::move(response.body);
+    head_ = head_of(response, response.file ? response.file->size() : response.body.size());
+    const bool is_head = request_->method == "HEAD";
+    body_ = is_head ? std::string() : std::move(response.body);
+    file_ = is_head ? nullptr : std::move(response.file);
     const std::array<asio::const_buffer, 2> both = {asio::buffer(head_), asio::buffer(body_)};
     asio::async_write(socket_, both, [self = shared_from_this()](error_code error, std::size_t) {
       if (error) return self->drop();
@@ -375,6 +377,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   std::array<char, 256> ignored_{};
   Clock::time_point deadline_;
   Clock::time_point alive_;
+  std::shared_ptr<BodyFile> file_;
   Phase phase_ = Phase::kIdle;
   bool first_bytes_ = true;
   bool keep_alive_ = true;

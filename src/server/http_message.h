@@ -12,6 +12,7 @@
 
 namespace theater::server {
 
+class BodyFile;
 class ChannelFeed;
 class LiveEvents;
 
@@ -44,6 +45,8 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  /// Instead of a body: a file's content.
+  std::shared_ptr<BodyFile> file;
   /// Instead of a body: events as they come, as server-sent events or, when the request asked for it, by WebSocket.
   std::shared_ptr<LiveEvents> events;
   /// Instead of a body: the connection becomes this channel's WebSocket.

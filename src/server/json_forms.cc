@@ -60,7 +60,8 @@ Json metrics_of(const ActorInfo& actor) {
           {"memory_bytes", actor.memory_bytes},
           {"turns", actor.turns},
           {"fuel_used", actor.fuel_used},
-          {"fuel_last_turn", actor.fuel_last_turn}};
+          {"fuel_last_turn", actor.fuel_last_turn},
+          {"restarts", actor.restarts}};
 }
 
 Json manifest_of(const Manifest& manifest) {

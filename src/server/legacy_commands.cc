@@ -267,7 +267,7 @@ void LegacyCommands::start(const Json& fields, const Answer& answer) {
       },
       [&management = management_, &work = work_, request = std::move(request), following, tell_events, tell_result] {
         const auto actor = management.start(request);
-        if (!actor) return error_answer(actor.error());
+        if (!actor) return error_answer(management_name_of_start(actor.error().code()), actor.error().to_string());
         if (tell_events || tell_result) {
           // From its first event on: it may have ended already.
           auto followed = follow(management, work, actor->id, 0);

@@ -62,7 +62,22 @@ std::string_view management_name(ErrorCode code) {
   return "InternalError";
 }
 
-HttpResponse problem(unsigned status, ErrorCode code, std::string_view detail) {
+std::string_view management_name_of_start(ErrorCode code) {
+  switch (code) {
+    // A file that is not there, or an init that failed: nothing is wrong with an actor that there was before.
+    case ErrorCode::kNotFound:
+    case ErrorCode::kIo:
+    case ErrorCode::kTrapped:
+    case ErrorCode::kGuestError:
+    case ErrorCode::kTimeout:
+    case ErrorCode::kStopped: return "ActorInitializationError";
+    default: return management_name(code);
+  }
+}
+
+namespace {
+
+HttpResponse problem(unsigned status, ErrorCode code, std::string_view name, std::string_view detail) {
   std::string title(to_string(code));
   for (char& c : title) c = c == '-' ? ' ' : c;
   const Json json = {{"type", "urn:theater:error:" + std::string(to_string(code))},
@@ -70,14 +85,22 @@ HttpResponse problem(unsigned status, ErrorCode code, std::string_view detail) {
                      {"status", status},
                      {"detail", detail},
                      {"code", to_string(code)},
-                     {"error", management_name(code)}};
+                     {"error", name}};
   return {.status = status, .content_type = "application/problem+json", .body = to_text(json)};
 }
 
-HttpResponse problem(const Error& error) {
-  HttpResponse response = problem(http_status(error.code()), error.code(), error.to_string());
+HttpResponse problem(const Error& error, std::string_view name) {
+  HttpResponse response = problem(http_status(error.code()), error.code(), name, error.to_string());
   if (response.status == 429 || response.status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;
 }
+
+}  // namespace
+
+HttpResponse problem(unsigned status, ErrorCode code, std::string_view detail) {
+  return problem(status, code, management_name(code), detail);
+}
+HttpResponse problem(const Error& error) { return problem(error, management_name(error.code())); }
+HttpResponse start_problem(const Error& error) { return problem(error, management_name_of_start(error.code())); }
 
 }  // namespace theater::server

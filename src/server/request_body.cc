@@ -47,6 +47,28 @@ class Members {
     if (!bytes) wrong(name + " must be base64 with padding (RFC 4648, section 4)");
     return bytes;
   }
+  std::optional<std::uint64_t> number(const std::string& name) {
+    const auto found = json_.find(name);
+    if (found == json_.end()) return std::nullopt;
+    if (!found->is_number_unsigned()) {
+      wrong(name + " must be a whole number that is not negative");
+      return std::nullopt;
+    }
+    const auto value = found->get<std::uint64_t>();
+    json_.erase(found);
+    return value;
+  }
+  bool flag(const std::string& name) {
+    const auto found = json_.find(name);
+    if (found == json_.end()) return false;
+    if (!found->is_boolean()) {
+      wrong(name + " must be true or false");
+      return false;
+    }
+    const bool value = found->get<bool>();
+    json_.erase(found);
+    return value;
+  }
   /// Bytes given as base64 in one member or as text in another.
   std::optional<Bytes> bytes(const std::string& base64_name, const std::string& text_name) {
     auto given = base64(base64_name);
@@ -95,6 +117,28 @@ Result<Bytes> read_message(const HttpRequest& request) {
   if (auto checked = members->check(); !checked) return fail(std::move(checked.error()));
   if (!message) return fail(ErrorCode::kInvalidArgument, "give the message as data (base64) or text");
   return std::move(*message);
+}
+
+Result<api::ReplayRequest> read_replay(const HttpRequest& request) {
+  api::ReplayRequest replay;
+  if (request.body.empty()) return replay;
+  auto members = Members::read(request.body);
+  if (!members) return fail(std::move(members.error()));
+  replay.until = members->number("until");
+  replay.ignore_state = members->flag("ignore_state");
+  replay.component = members->base64("component");
+  if (auto checked = members->check(); !checked) return fail(std::move(checked.error()));
+  return replay;
+}
+
+Result<api::ForkRequest> read_fork(const HttpRequest& request) {
+  auto members = Members::read(request.body);
+  if (!members) return fail(std::move(members.error()));
+  const auto at = members->number("at");
+  api::ForkRequest fork{.at = at.value_or(0), .component = members->base64("component")};
+  if (auto checked = members->check(); !checked) return fail(std::move(checked.error()));
+  if (!at) return fail(ErrorCode::kInvalidArgument, "say after which event to go on: at");
+  return fork;
 }
 
 Result<api::StartRequest> read_start(const HttpRequest& request) {

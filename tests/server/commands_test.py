@@ -174,6 +174,29 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.run_it("channel", "open", "spoken-to", given=b"no newline"), "no newline\n")
         self.run_it("channel", "open", "spoken-to", "-m", "refuse", code=1)
 
+    def test_what_a_server_keeps_is_bundled_run_again_and_forked(self):
+        actor = self.run_it("start", self.manifest("kept-there")).strip()
+        for text in ["one", "two"]:
+            self.run_it("send", "kept-there", text)
+        self.run_it("request", "kept-there", "state")
+        path = os.path.join(self.folder, "kept-there.bundle")
+        self.assertIn(f"actor {actor}", self.run_it("bundle", "kept-there", "-o", path))
+        self.assertTrue(self.run_it("verify", path).startswith("OK"))
+        self.run_it("bundle", "kept-there", "-o", path, code=1)
+        self.assertIn("exists already", self.said)
+        report = json.loads(self.run_it("--json", "replay", "kept-there"))
+        self.assertEqual((report["result"], report["source"], report["actor"]), ("same", "kept-there", actor))
+        first = json.loads(self.run_it("--json", "events", "kept-there", "-k", "returned", "--range", "3..").splitlines()[0])
+        forked = self.run_it("fork", actor, "--at", str(first["sequence"])).strip()
+        self.assertEqual(self.run_it("state", forked), "one\n")
+        self.run_it("fork", actor, "--at", "1", "--save", path, code=1)
+        self.assertIn("--save is for an actor that runs here", self.said)
+        for command in [("bundle", "nobody-there", "-o", path + "2"), ("fork", "nobody-there", "--at", "1")]:
+            self.run_it(*command, code=1)
+            self.assertIn("no file or folder nobody-there", self.said)
+        self.run_it("replay", "nobody-there", code=2)
+        self.assertFalse(os.path.exists(path + "2"))
+
     def test_by_tcp_with_this_users_token(self):
         address = f"127.0.0.1:{self.server.port}"
         self.assertIn("version", self.run_it("server", "status", "-a", address))
@@ -189,7 +212,7 @@ class Commands(unittest.TestCase):
         self.assertIn("no server listens on unix:", self.said)
         self.assertIn('start one with "theater server"', self.said)
         self.run_it("list", "-a", "nonsense", code=1)
-        self.assertIn("give unix:/PATH or HOST:PORT", self.said)
+        self.assertIn("give unix:/PATH, HOST:PORT or https://HOST:PORT", self.said)
         self.run_it("start", "/no/such/manifest.toml", code=1)
         self.assertIn("no/such/manifest.toml", self.said)
         self.run_it("request", "nobody", "x", code=1)

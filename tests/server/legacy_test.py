@@ -138,6 +138,9 @@ class Protocol(unittest.TestCase):
                         {"SendActorMessage": {"id": nobody, "data": [256]}}, {"SendActorMessage": {"id": nobody, "data": "x"}},
                         {"OpenChannel": {"actor_id": "External", "initial_message": []}}]:
             self.assertIn("InvalidRequest", ask(command)["Error"]["error"], command)
+        missing = self.server.manifest("x", "no/such/component")
+        error = ask({"StartActor": {"manifest": missing, "initial_state": None, "parent": False, "subscribe": False}})
+        self.assertIn("no/such/component", error["Error"]["error"]["ActorInitializationError"])
         error = ask({"StartActor": {"manifest": "nmae = 1", "initial_state": None, "parent": False, "subscribe": False}})
         self.assertIn("nmae", error["Error"]["error"]["ActorInitializationError"])
         self.client.send_frame({"Incomplete": []})

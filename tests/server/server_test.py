@@ -121,6 +121,12 @@ class Management(WithServer):
         newest = self.get(f"/v1/actors/{actor}/events?order=newest-first&limit=1")[2]
         self.assertEqual(newest["events"][0], events[-1])
         self.assertEqual(newest["next_from"], len(events) - 2)
+        seen, following = [], ""
+        while following is not None:
+            page = self.get(f"/v1/actors/{actor}/events?order=newest-first&limit=1&kind=call{following}")[2]
+            seen += page["events"]
+            following = None if page["next_from"] is None else f"&from={page['next_from']}"
+        self.assertEqual(seen, [event for event in reversed(events) if event["kind"] == "call"])
         report = self.get(f"/v1/actors/{actor}/verification")[2]
         self.assertEqual((report["ok"], report["events"]), (True, len(events)))
 
