@@ -405,7 +405,6 @@ void add_bench_command(CLI::App& app, Context& context) {
       ->add_option("bench", options->bench,
                    "ping-pong: pairs bounce a message. requests: pairs ask and answer. fan-in: all but one send to "
                    "one. spawn: make actors")
-      ->required()
       ->check(CLI::IsMember({"ping-pong", "requests", "fan-in", "spawn"}));
   command->add_option("--actors", options->actors, "How many")->check(CLI::Range(1, 10'000'000))->capture_default_str();
   command->add_option("--size", options->size, "Bytes of a message, at least 36 for ping-pong and fan-in")
@@ -444,7 +443,10 @@ void add_bench_command(CLI::App& app, Context& context) {
       "MiB.\n"
       "With --durability sync each message of ping-pong waits until the event that sent it is safe, those of requests "
       "twice.");
-  command->callback([options, &context] {
+  add_bench_server_command(*command, context);
+  command->callback([options, command, &context] {
+    if (!command->get_subcommands().empty()) return;
+    if (options->bench.empty()) throw CLI::RequiredError("bench");
     Bench bench(*options, context);
     auto measured = bench.run();
     if (!measured) {

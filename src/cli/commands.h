@@ -37,6 +37,8 @@ void add_diff_command(CLI::App& app, Context& context);
 void add_causes_command(CLI::App& app, Context& context);
 void add_redact_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
+/// A subcommand of the one before.
+void add_bench_server_command(CLI::App& bench, Context& context);
 void add_server_command(CLI::App& app, Context& context);
 // Commands for a running server: start, stop, terminate, restart, pause, unpause, list, inspect; message, send,
 // request, channel; subscribe.
