@@ -27,6 +27,7 @@ build=(
 test=(
   libgtest-dev          # tests
   libgmock-dev          # tests
+  python3-venv          # the test of the server's API, which needs Python packages
 )
 # A module of the Go project checks what we sign; any Go since 1.18 does.
 command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] || test+=(golang-go)
@@ -43,10 +44,10 @@ bench=(
   libbenchmark-dev      # measuring programs
 )
 rust_at_least=1.95
-
 # Python packages for tests, in a folder of their own outside the checkout.
 python_wanted=$(dirname "$0")/../tests/server/requirements.txt
 python_folder=${THEATER_CACHE:-$HOME/.cache/theater}/python
+
 [[ $# -gt 0 ]] || set -- build test
 wanted=()
 for group in "$@"; do

@@ -29,12 +29,12 @@ struct ServeOptions {
   std::vector<std::string> listen;
   std::string tokens;
   std::vector<std::string> host_names;
-  std::string chains;
-  std::string data;
   std::string tls_certificate;
   std::string tls_key;
   std::string otlp;
   server::ServerBounds bounds;
+  std::string chains;
+  std::string data;
   std::uint32_t shards = 0;
   RoomOptions room;
   bool legacy_protocol = false;
@@ -118,8 +118,8 @@ Result<void> serve(const ServeOptions& options, Context& context) {
   runtime_options.chains_directory =
       options.chains.empty() ? chains_directory() : std::filesystem::path(options.chains);
   runtime_options.listener = &lines;
-  runtime_options.log = [&](std::string_view line) { context.log.info(line); };
-  runtime_options.warn = [&](std::string_view line) { context.log.warning(line); };
+  runtime_options.log = [&](std::string_view line) { log.info(line); };
+  runtime_options.warn = [&](std::string_view line) { log.warning(line); };
   if (!options.data.empty()) runtime_options.data_directory = options.data;
   auto runtime = Runtime::start(std::move(runtime_options), builtin_handlers(router), router);
   if (!runtime) return fail(std::move(runtime.error()));
@@ -133,7 +133,7 @@ Result<void> serve(const ServeOptions& options, Context& context) {
     traced = (*runtime)->subscribe(std::nullopt, [&traces](const Event& event) { traces->see(event); });
   }
   for (const ResumedActor& actor : (*runtime)->resume()) {
-    if (actor.error) context.log.warning(ActorLines::not_resumed(actor));
+    if (actor.error) log.warning(ActorLines::not_resumed(actor));
   }
 
   api::RuntimePlaces places{.code_cache = code_cache_directory()};
@@ -167,9 +167,9 @@ Result<void> serve(const ServeOptions& options, Context& context) {
   (*server)->stop();
   // Before the server goes: answers that still come are posted there.
   (*runtime)->shut_down();
+  traced.reset();
   return {};
 }
-  traced.reset();
 
 Result<void> show_status(Client& client, Context& context) {
   const auto text = client.status();
@@ -192,6 +192,33 @@ Result<void> show_status(Client& client, Context& context) {
                       " dead letters");
   context.output.line("runtime   " + status.value("description", ""));
   return {};
+}
+
+/// Seconds on the command line.
+void add_time(CLI::App& command, const std::string& name, std::chrono::milliseconds& time,
+              const std::string& description) {
+  command
+      .add_option_function<double>(
+          name,
+          [&time](double seconds) { time = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)); },
+          description)
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.001, 86'400.0));
+}
+
+void add_bounds(CLI::App& command, server::ServerBounds& bounds) {
+  command.add_option("--max-connections", bounds.connections, "Connections at once")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  command.add_option("--max-body", bounds.body_bytes, "Bytes of a request's body")
+      ->type_name("BYTES")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str();
+  add_time(command, "--header-time", bounds.header_time,
+           "For the header of a request, from its first byte (default: 10)");
+  add_time(command, "--body-time", bounds.body_time, "For the body of a request (default: 60)");
+  add_time(command, "--idle-time", bounds.idle_time, "Until a connection without a request is closed (default: 120)");
 }
 
 }  // namespace
@@ -249,33 +276,6 @@ void add_server_command(CLI::App& app, Context& context) {
       ->add_option("--chains", options->chains,
                    "Where actors with save_chain = true write their chains (default: $THEATER_HOME/chains)")
       ->type_name("DIR");
-/// Seconds on the command line.
-void add_time(CLI::App& command, const std::string& name, std::chrono::milliseconds& time,
-              const std::string& description) {
-  command
-      .add_option_function<double>(
-          name,
-          [&time](double seconds) { time = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)); },
-          description)
-      ->type_name("SECONDS")
-      ->check(CLI::Range(0.001, 86'400.0));
-}
-
-void add_bounds(CLI::App& command, server::ServerBounds& bounds) {
-  command.add_option("--max-connections", bounds.connections, "Connections at once")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000))
-      ->capture_default_str();
-  command.add_option("--max-body", bounds.body_bytes, "Bytes of a request's body")
-      ->type_name("BYTES")
-      ->check(CLI::Range(1, 1 << 30))
-      ->capture_default_str();
-  add_time(command, "--header-time", bounds.header_time,
-           "For the header of a request, from its first byte (default: 10)");
-  add_time(command, "--body-time", bounds.body_time, "For the body of a request (default: 60)");
-  add_time(command, "--idle-time", bounds.idle_time, "Until a connection without a request is closed (default: 120)");
-}
-
   command
       ->add_option("--data", options->data,
                    "Keep all chains in this folder, and go on with its actors that have resume = true")

@@ -14,6 +14,9 @@
 namespace theater::server {
 namespace {
 
+/// So that threads are left for all other requests that wait.
+constexpr unsigned kWholeChainsAtOnce = 2;
+
 HttpResponse ok(const Json& json, unsigned status = 200) { return {.status = status, .body = to_text(json)}; }
 
 HttpResponse raw(ByteView bytes, std::string type = "application/octet-stream") {
@@ -32,9 +35,6 @@ bool wants_sent_events(const HttpRequest& request) {
   return request.upgrade || names_type(request.accept, "text/event-stream");
 }
 
-api::EventFilter read_filter(Query& query) {
-  constexpr std::uint64_t kMaxMs = UINT64_MAX / kNsPerMs;
-  api::EventFilter filter;
 HttpResponse started_response(const api::StartedActor& started) {
   HttpResponse response =
       ok({{"id", to_string(started.id)}, {"name", started.name}, {"has_name", started.has_name}}, 201);
@@ -42,6 +42,9 @@ HttpResponse started_response(const api::StartedActor& started) {
   return response;
 }
 
+api::EventFilter read_filter(Query& query) {
+  constexpr std::uint64_t kMaxMs = UINT64_MAX / kNsPerMs;
+  api::EventFilter filter;
   filter.type_prefix = query.text("type").value_or("");
   filter.search = query.text("search").value_or("");
   if (const auto kind = query.choice("kind", {"started", "call", "host-call", "host-call-begin", "host-call-end",
@@ -65,8 +68,8 @@ struct Endpoints::Call {
 Endpoints::Endpoints(api::Management& management, Work& work, const ServerCounters& counters)
     : management_(management), work_(work), counters_(counters) {}
 
-std::optional<HttpResponse> Endpoints::refusal(const HttpRequest& request) {
-  const auto match = find_route(request.method, request.path);
+std::variant<RouteMatch, HttpResponse> Endpoints::admit(const HttpRequest& request) {
+  auto match = find_route(request.method, request.path);
   if (const auto* none = std::get_if<NoMatch>(&match)) {
     // Who has no right is not told what there is.
     if (request.right < Right::kRead) return problem(401, ErrorCode::kNotPermitted, "a token is needed");
@@ -83,7 +86,7 @@ std::optional<HttpResponse> Endpoints::refusal(const HttpRequest& request) {
     return response;
   }
   const Route& route = routes()[static_cast<std::size_t>(std::get<RouteMatch>(match).operation)];
-  if (request.right >= route.right) return std::nullopt;
+  if (request.right >= route.right) return std::get<RouteMatch>(std::move(match));
   if (request.right == Right::kNone) {
     HttpResponse response = problem(401, ErrorCode::kNotPermitted,
                                     "send the token as \"Authorization: Bearer …\"; the server made it at its first "
@@ -95,9 +98,7 @@ std::optional<HttpResponse> Endpoints::refusal(const HttpRequest& request) {
                                                      "\"; this needs \"" + std::string(to_string(route.right)) + "\""));
 }
 
-void Endpoints::handle(std::shared_ptr<const HttpRequest> request, Respond respond) {
-  if (auto refused = refusal(*request)) return respond(std::move(*refused));
-  auto match = std::get<RouteMatch>(find_route(request->method, request->path));
+void Endpoints::handle(std::shared_ptr<const HttpRequest> request, RouteMatch match, Respond respond) {
   const Operation operation = match.operation;
   auto call = std::make_shared<Call>(Call{.request = request,
                                           .path = std::move(match.values),
@@ -127,10 +128,10 @@ void Endpoints::run(Operation operation, Call& call) {
       case Operation::kActorChildren: return call.respond(actor_children(call));
       case Operation::kActorEvents: return call.respond(actor_events(call));
       case Operation::kVerifyActor: return call.respond(verify_actor(call));
-      case Operation::kSendToActor: return call.respond(send_to_actor(call));
       case Operation::kBundleActor: return call.respond(with_whole_chain(call, &Endpoints::bundle_actor));
       case Operation::kReplayActor: return call.respond(with_whole_chain(call, &Endpoints::replay_actor));
       case Operation::kForkActor: return call.respond(with_whole_chain(call, &Endpoints::fork_actor));
+      case Operation::kSendToActor: return call.respond(send_to_actor(call));
       case Operation::kRequestFromActor: return request_from_actor(call);
       case Operation::kStopActor: return call.respond(act_on(call, &api::Management::stop));
       case Operation::kTerminateActor: return call.respond(act_on(call, &api::Management::terminate));
@@ -319,7 +320,6 @@ HttpResponse Endpoints::verify_actor(Call& call) {
   return report ? ok(report_of(*report)) : problem(report.error());
 }
 
-HttpResponse Endpoints::send_to_actor(Call& call) {
 HttpResponse Endpoints::with_whole_chain(Call& call, Answer (Endpoints::*answer)(Call& call, const ActorId& id)) {
   const auto id = actor_of(call);
   if (!id) return problem(id.error());
@@ -356,6 +356,7 @@ HttpResponse Endpoints::fork_actor(Call& call, const ActorId& id) {
   return started ? started_response(*started) : start_problem(started.error());
 }
 
+HttpResponse Endpoints::send_to_actor(Call& call) {
   const auto id = actor_of(call);
   if (!id) return problem(id.error());
   const auto message = read_message(*call.request);

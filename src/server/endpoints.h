@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <variant>
 
 #include "api/management.h"
 #include "server/http_message.h"
@@ -29,11 +30,11 @@ class Endpoints {
   /// All must outlive it and every request.
   Endpoints(api::Management& management, Work& work, const ServerCounters& counters);
 
-  /// Whether this request may be: a problem if there is no such route or the right does not reach. For before the body
+  /// What this request asks for; a problem if there is no such route or the right does not reach. For before the body
   /// is read.
-  static std::optional<HttpResponse> refusal(const HttpRequest& request);
-  /// Answers once, perhaps later.
-  void handle(std::shared_ptr<const HttpRequest> request, Respond respond);
+  static std::variant<RouteMatch, HttpResponse> admit(const HttpRequest& request);
+  /// Does what was admitted and answers once, perhaps later.
+  void handle(std::shared_ptr<const HttpRequest> request, RouteMatch match, Respond respond);
 
  private:
   struct Call;
@@ -55,10 +56,10 @@ class Endpoints {
   Answer actor_events(Call& call);
   Answer follow_actor(Call& call, const ActorId& id);
   Answer verify_actor(Call& call);
-  Answer send_to_actor(Call& call);
   Answer bundle_actor(Call& call, const ActorId& id);
   Answer replay_actor(Call& call, const ActorId& id);
   Answer fork_actor(Call& call, const ActorId& id);
+  Answer send_to_actor(Call& call);
   void request_from_actor(Call& call);
   /// Answers with the actor as it then is.
   Answer act_on(Call& call, Result<void> (api::Management::*act)(const ActorId&));
@@ -67,15 +68,15 @@ class Endpoints {
   Answer dead_letters(Call& call);
 
   Result<ActorId> actor_of(const Call& call) const;
-
   /// Does what goes through a whole chain, which may take long: unless others are at it already.
   Answer with_whole_chain(Call& call, Answer (Endpoints::*answer)(Call& call, const ActorId& id));
+
   api::Management& management_;
   Work& work_;
   const ServerCounters& counters_;
-};
   /// Requests that go through a whole chain now.
   std::atomic<unsigned> whole_chains_{0};
+};
 
 /// The OpenAPI 3.1 description, as it is served.
 std::string_view openapi_text();

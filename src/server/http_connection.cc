@@ -10,6 +10,7 @@
 #include <boost/beast/http/vector_body.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 
+#include "server/body_file.h"
 #include "server/connection.h"
 #include "server/legacy_frames.h"
 #include "server/live.h"
@@ -148,8 +149,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     request_->last_event_id = text_of(header["Last-Event-ID"]);
     request_->upgrade = beast::websocket::is_upgrade(header);
     keep_alive_ = parser_->keep_alive() && !context_.draining;
-    if (auto refused =
-            refusal(field(http::field::host), field(http::field::origin), field(http::field::authorization))) {
+    if (auto refused = admit(field(http::field::host), field(http::field::origin), field(http::field::authorization))) {
       ++context_.counters.denied;
       return refuse(std::move(*refused));
     }
@@ -160,8 +160,9 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     read_body();
   }
 
-  std::optional<HttpResponse> refusal(const std::string& host, const std::string& origin,
-                                      const std::string& authorization) {
+  /// Why not, or it is known what is asked for.
+  std::optional<HttpResponse> admit(const std::string& host, const std::string& origin,
+                                    const std::string& authorization) {
     request_->right = Right::kAdmin;
     if (!origin_.local_user) {
       if (!context_.access.knows_host(host)) {
@@ -181,7 +182,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
         return response;
       }
     }
-    return Endpoints::refusal(*request_);
+    auto admitted = Endpoints::admit(*request_);
+    if (auto* refused = std::get_if<HttpResponse>(&admitted)) return std::move(*refused);
+    match_ = std::get<RouteMatch>(std::move(admitted));
+    return std::nullopt;
   }
 
   void send_continue() {
@@ -204,7 +208,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   void handle() {
     phase_ = Phase::kHandling;
-    context_.endpoints.handle(request_, [self = shared_from_this()](HttpResponse response) {
+    context_.endpoints.handle(request_, std::move(match_), [self = shared_from_this()](HttpResponse response) {
       asio::dispatch(self->context_.io, [self, response = std::move(response)]() mutable {
         if (!self->finished_) self->respond(std::move(response));
       });
@@ -371,13 +375,14 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::vector_body<std::uint8_t>>> parser_;
   std::shared_ptr<HttpRequest> request_;
+  RouteMatch match_;
   std::shared_ptr<LiveEvents> events_;
+  std::shared_ptr<BodyFile> file_;
   std::string head_;
   std::string body_;
   std::array<char, 256> ignored_{};
   Clock::time_point deadline_;
   Clock::time_point alive_;
-  std::shared_ptr<BodyFile> file_;
   Phase phase_ = Phase::kIdle;
   bool first_bytes_ = true;
   bool keep_alive_ = true;

@@ -45,21 +45,33 @@ std::string_view take_segment(std::string_view& path) {
   return segment;
 }
 
-std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
-  std::vector<std::string> values;
+/// What stands for the pattern's names, as sent; none when the path is another. Asked for each route, so it is quick to
+/// say no.
+std::optional<std::vector<std::string_view>> match(std::string_view pattern, std::string_view path) {
+  std::vector<std::string_view> values;
   while (!pattern.empty() && path.starts_with('/')) {
     const std::string_view wanted = take_segment(pattern);
     const std::string_view given = take_segment(path);
     if (wanted.starts_with('{')) {
-      auto value = percent_decode(given, false);
-      if (!value || value->empty()) return std::nullopt;
-      values.push_back(std::move(*value));
+      values.push_back(given);
     } else if (wanted != given) {
       return std::nullopt;
     }
   }
   if (!pattern.empty() || !path.empty()) return std::nullopt;
   return values;
+}
+
+/// None when one is malformed or empty.
+std::optional<std::vector<std::string>> decode(const std::vector<std::string_view>& values) {
+  std::vector<std::string> decoded;
+  decoded.reserve(values.size());
+  for (const std::string_view value : values) {
+    auto text = percent_decode(value, false);
+    if (!text || text->empty()) return std::nullopt;
+    decoded.push_back(std::move(*text));
+  }
+  return decoded;
 }
 
 }  // namespace
@@ -80,7 +92,8 @@ std::variant<RouteMatch, NoMatch> find_route(std::string_view method, std::strin
   if (method == "HEAD") method = "GET";
   NoMatch none;
   for (std::size_t place = 0; place < kRoutes.size(); ++place) {
-    auto values = match(kRoutes[place].pattern, path);
+    const auto given = match(kRoutes[place].pattern, path);
+    auto values = given ? decode(*given) : std::nullopt;
     if (!values) continue;
     if (kRoutes[place].method == method) {
       return RouteMatch{.operation = static_cast<Operation>(place), .values = std::move(*values)};

@@ -31,6 +31,8 @@ class WebSocketConnection : public Connection, public std::enable_shared_from_th
     timeout.idle_timeout = context.bounds.idle_time;
     timeout.keep_alive_pings = true;
     socket_.set_option(timeout);
+    // A message is one frame, however large: it lies in memory anyway.
+    socket_.auto_fragment(false);
   }
 
   void start(const ParsedRequest& request) {

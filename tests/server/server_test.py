@@ -130,16 +130,6 @@ class Management(WithServer):
         report = self.get(f"/v1/actors/{actor}/verification")[2]
         self.assertEqual((report["ok"], report["events"]), (True, len(events)))
 
-    def test_the_manifest_is_told_as_read_and_as_written(self):
-        manifest = self.get("/v1/actors/echo/manifest")[2]
-        self.assertEqual([handler["type"] for handler in manifest["handler"]], ["message-server", "runtime", "timing"])
-        with self.server.unix() as http:
-            text = http.request("GET", "/v1/actors/echo/manifest", headers=["Accept: application/toml"])[2]
-        self.assertEqual(text.decode(), self.server.manifest("echo", "guests/echo"))
-
-    def test_figures_are_told(self):
-        status = self.get("/v1/status")[2]
-        self.assertGreaterEqual(status["actors_living"], 1)
     def test_a_bundle_holds_what_a_verifier_and_a_replay_need(self):
         actor = self.server.start("bundled")
         # Longer than what is sent at once.
@@ -185,6 +175,16 @@ class Management(WithServer):
         for body in [{}, {"at": -1}, {"at": "1"}, {"at": 1, "more": 2}]:
             self.assertEqual(self.post(f"/v1/actors/{actor}/fork", body)[0], 400, body)
 
+    def test_the_manifest_is_told_as_read_and_as_written(self):
+        manifest = self.get("/v1/actors/echo/manifest")[2]
+        self.assertEqual([handler["type"] for handler in manifest["handler"]], ["message-server", "runtime", "timing"])
+        with self.server.unix() as http:
+            text = http.request("GET", "/v1/actors/echo/manifest", headers=["Accept: application/toml"])[2]
+        self.assertEqual(text.decode(), self.server.manifest("echo", "guests/echo"))
+
+    def test_figures_are_told(self):
+        status = self.get("/v1/status")[2]
+        self.assertGreaterEqual(status["actors_living"], 1)
         with self.server.unix() as http:
             text = http.request("GET", "/metrics")[2].decode()
         self.assertRegex(text, r"(?m)^theater_messages_sent_total \d+$")
@@ -409,16 +409,6 @@ class Live(WithServer):
             self.assertEqual(http.hear(), (10, b"ping"))
 
 
-class Ending(unittest.TestCase):
-    def test_what_runs_is_answered_before_the_server_ends(self):
-        server = Server(PROGRAM, COMPONENTS)
-        try:
-            server.start("echo")
-            with server.unix() as asking, server.unix() as channel, server.unix() as idle:
-                self.assertEqual(channel.websocket("/v1/channels?actor=echo"), 101)
-                self.assertEqual(idle.request("GET", "/healthz")[0], 200)
-                asking.ask("POST", "/v1/actors/echo/request?timeout_ms=300", b"later")
-                with server.unix() as look:
 class Traces(unittest.TestCase):
     def test_one_trace_follows_a_message_through_actors(self):
         spans = []
@@ -497,6 +487,16 @@ class Logging(unittest.TestCase):
                 server.close()
 
 
+class Ending(unittest.TestCase):
+    def test_what_runs_is_answered_before_the_server_ends(self):
+        server = Server(PROGRAM, COMPONENTS)
+        try:
+            server.start("echo")
+            with server.unix() as asking, server.unix() as channel, server.unix() as idle:
+                self.assertEqual(channel.websocket("/v1/channels?actor=echo"), 101)
+                self.assertEqual(idle.request("GET", "/healthz")[0], 200)
+                asking.ask("POST", "/v1/actors/echo/request?timeout_ms=300", b"later")
+                with server.unix() as look:
                     wait_until(lambda: b"later" in look.request("GET", "/v1/actors/echo/events")[2])
                 self.assertEqual(server.stop(), 0)
                 self.assertEqual(asking.response()[0], 504)

@@ -188,6 +188,10 @@ class Http:
                 return struct.unpack(">H", payload[:2])[0]
 
 
+def xor(data, key):
+    return (int.from_bytes(data, "big") ^ int.from_bytes(key, "big")).to_bytes(len(data), "big")
+
+
 def wait_until(holds, seconds=30):
     end = time.monotonic() + seconds
     while not holds():
