@@ -38,6 +38,10 @@ enum class ActorStatus : std::uint8_t {
   kFailed,
 };
 std::string_view to_string(ActorStatus status);
+/// It runs no more, and does not come back by itself.
+constexpr bool has_ended(ActorStatus status) {
+  return status == ActorStatus::kStopped || status == ActorStatus::kFailed;
+}
 
 struct ActorInfo {
   ActorId id;

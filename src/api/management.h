@@ -31,8 +31,6 @@ struct StartRequest {
   std::optional<ActorId> parent;
 };
 
-inline bool has_ended(ActorStatus status) { return status == ActorStatus::kStopped || status == ActorStatus::kFailed; }
-
 struct StartedActor {
   ActorId id;
   std::string name;

@@ -574,28 +574,17 @@ void RuntimeCore::actor_finished(const ActorId& id) {
     waiting_for_start = std::exchange(entry.when_started, {});
     waiting_for_end = std::exchange(entry.when_ended, {});
     count_out(entry);
-    ended_order_.push_back(id);
+    const auto oldest = ended_order_.ended(id);
     family_.gone(id);
-    forget_oldest();
+    if (oldest) {
+      family_.forget(*oldest);
+      actors_.erase(*oldest);
+    }
     actors_changed_.notify_all();
   }
   for (const auto& done : waiting_for_end) done();
   for (const auto& done : waiting_for_start) {
     done(fail(ErrorCode::kStopped, "it has ended" + (why.empty() ? "" : ": " + why)));
-  }
-}
-
-void RuntimeCore::forget_oldest() {
-  if (ended_order_.size() - ended_front_ <= limits::kEndedActorsKept) return;
-  const ActorId oldest = ended_order_[ended_front_++];
-  // Unless it was started again.
-  if (const auto found = actors_.find(oldest); found != actors_.end() && found->second.ended) {
-    family_.forget(oldest);
-    actors_.erase(oldest);
-  }
-  if (ended_front_ == limits::kEndedActorsKept) {
-    ended_order_.erase(ended_order_.begin(), ended_order_.begin() + static_cast<std::ptrdiff_t>(ended_front_));
-    ended_front_ = 0;
   }
 }
 
@@ -625,6 +614,7 @@ void RuntimeCore::start_again(const ActorId& id) {
   Entry& entry = actors_.at(id);
   if (entry.ended) {
     entry.ended.reset();
+    ended_order_.remove(id);
     count_in(entry);
   }
   entry.status = ActorStatus::kStarting;
@@ -774,7 +764,7 @@ Result<ActorInfo> RuntimeCore::info(const ActorId& id) const {
     return brief(id, found->second);
   };
   auto before = known();
-  if (!before || before->status == ActorStatus::kStopped || before->status == ActorStatus::kFailed) return before;
+  if (!before || has_ended(before->status)) return before;
   auto info = on_shard_of(id, [&](ShardRuntime& runtime) -> std::optional<ActorInfo> {
     const actor::ActorCell* cell = runtime.find(id);
     if (cell == nullptr) return std::nullopt;

@@ -15,10 +15,12 @@
 
 #include "actor/gate.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "engine/code_cache.h"
 #include "engine/engine.h"
 #include "engine/linked_component.h"
+#include "runtime/ended_order.h"
 #include "runtime/family.h"
 #include "runtime/shard_runtime.h"
 #include "runtime/workshop.h"
@@ -179,7 +181,6 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   std::vector<std::optional<Value>> ask_shards(const std::function<Value(ShardRuntime&)>& question,
                                                std::chrono::milliseconds patience) const;
   ActorInfo brief(const ActorId& id, const Entry& entry) const;
-  void forget_oldest();
 
   // FamilyActions; the lock is held.
   void stop(const ActorId& id, StopReason reason, bool by_force, const std::string& message) override;
@@ -253,8 +254,7 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   std::unordered_map<ActorId, Entry> actors_;
   SecureRandom family_random_;
   Family family_{*this, family_random_};
-  std::vector<ActorId> ended_order_;
-  std::size_t ended_front_ = 0;
+  EndedOrder ended_order_{limits::kEndedActorsKept};
   std::size_t living_ = 0;
   /// Of all that live together.
   std::uint64_t guest_memory_bytes_ = 0;

@@ -358,13 +358,7 @@ void ShardRuntime::actor_started(actor::ActorCell& cell) {
 
 void ShardRuntime::remember(const actor::ActorCell& cell) {
   ended_[cell.id()] = {.head = cell.chain_head(), .spec = cell.shared_spec()};
-  ended_order_.push_back(cell.id());
-  if (ended_order_.size() - ended_front_ <= limits::kEndedActorsKept) return;
-  ended_.erase(ended_order_[ended_front_++]);
-  if (ended_front_ == limits::kEndedActorsKept) {
-    ended_order_.erase(ended_order_.begin(), ended_order_.begin() + static_cast<std::ptrdiff_t>(ended_front_));
-    ended_front_ = 0;
-  }
+  if (const auto oldest = ended_order_.ended(cell.id())) ended_.erase(*oldest);
 }
 
 void ShardRuntime::actor_ended(actor::ActorCell& cell) {

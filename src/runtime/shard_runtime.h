@@ -11,9 +11,11 @@
 
 #include "actor/actor_cell.h"
 #include "actor/shard_services.h"
+#include "base/limits.h"
 #include "chain/chain_file.h"
 #include "chain/memory_log.h"
 #include "engine/instance.h"
+#include "runtime/ended_order.h"
 #include "store/segment_log.h"
 #include "theater/runtime.h"
 
@@ -161,8 +163,7 @@ class ShardRuntime final : public actor::ActorObserver {
   std::unordered_map<ActorId, Left> left_;
   std::unordered_map<std::uint64_t, std::unique_ptr<Wait>> waits_;
   std::unordered_map<ActorId, Ended> ended_;
-  std::vector<ActorId> ended_order_;
-  std::size_t ended_front_ = 0;
+  EndedOrder ended_order_{limits::kEndedActorsKept};
   bool has_files_ = false;
   bool failure_told_ = false;
   LogProgress log_progress_{*this};

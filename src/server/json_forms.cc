@@ -45,7 +45,7 @@ Json summary_of(const ActorInfo& actor) {
 Json details_of(const ActorInfo& actor) {
   Json json = summary_of(actor);
   json.update(metrics_of(actor));
-  if (api::has_ended(actor.status)) {
+  if (has_ended(actor.status)) {
     json["end"] = {
         {"reason", to_string(actor.end_reason)}, {"message", actor.end_message}, {"result", bytes_of(actor.result)}};
   } else {

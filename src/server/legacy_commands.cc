@@ -173,7 +173,7 @@ void LegacyCommands::run(const std::string& name, const Json& fields, const Answ
       if (!page) return error_answer(page.error());
       Json actors = Json::array();
       for (const ActorInfo& actor : page->actors) {
-        const bool lives = !api::has_ended(actor.status);
+        const bool lives = !has_ended(actor.status);
         if (lives) actors.push_back(Json::array({to_string(actor.id), actor.name}));
       }
       return Json{{"ActorList", {{"actors", std::move(actors)}}}};
