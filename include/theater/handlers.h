@@ -39,6 +39,31 @@ class TimingHandler final : public Handler {
   Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
 };
 
+/// Names and groups: the interface `theater:ext/registry`. An actor gives itself names to be reached by, and joins
+/// groups, to which messages are published. Both are its own across restarts, until it ends for good. The router must
+/// outlive the runtime.
+class RegistryHandler final : public Handler {
+ public:
+  explicit RegistryHandler(MessageRouter& router) : router_(router) {}
+
+  std::string_view type() const override { return "registry"; }
+  std::span<const HandlerInterface> imports() const override;
+  HandlerSchema schema() const override;
+  Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
+
+ private:
+  MessageRouter& router_;
+};
+
+/// Messages later: the interface `theater:ext/timers`. The actor goes on meanwhile; what it set ends with it.
+class TimersHandler final : public Handler {
+ public:
+  std::string_view type() const override { return "timers"; }
+  std::span<const HandlerInterface> imports() const override;
+  HandlerSchema schema() const override;
+  Result<std::unique_ptr<HandlerInstance>> create(const HandlerSetup& setup) const override;
+};
+
 /// The actor's log, its own chain, and its end: the interface `theater:simple/runtime`.
 class RuntimeHandler final : public Handler {
  public:

@@ -452,8 +452,10 @@ te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params,
   } else {
     status = call_handler(*handlers_[binding.handler], call);
   }
-  const ValueRecord record =
-      shared_body_ != nullptr && shared_body_->is_large() ? ValueRecord(view.head, *shared_body_) : ValueRecord(view);
+  // It stands for the body only where the engine passes that by itself.
+  const bool is_shared =
+      shared_body_ != nullptr && shared_body_->is_large() && shared_body_->size() == view.body.size();
+  const ValueRecord record = is_shared ? ValueRecord(view.head, *shared_body_) : ValueRecord(view);
   shared_body_ = nullptr;
   reply->value = {.head = to_engine(result), .body = {}};
   turn_event_bytes_ += result.size();

@@ -175,6 +175,10 @@ class ActorCell final : public sched::Runnable, public ActorContext {
 
   // For the messaging handler.
   void set_hooks(MessageHooks* hooks) { hooks_ = hooks; }
+  MessageHooks* hooks() { return hooks_; }
+  /// What waits in the outbox leaves, at once or when what caused it is safe. For effects that no turn has: a turn's
+  /// leave at its end.
+  void let_effects_go();
   /// Sequence of the event that the running host call will be; between turns, of the event recorded last.
   std::uint64_t current_sequence() const {
     return in_activation_ ? services_.builder.next_sequence() : chain_.next_sequence - 1;
@@ -225,8 +229,6 @@ class ActorCell final : public sched::Runnable, public ActorContext {
 
   /// New turns would be recorded nowhere: all that waits is refused.
   void refuse_turns();
-  /// What waits in the outbox leaves, at once or when what caused it is safe.
-  void let_effects_go();
   /// The state as it is now is to be kept with the chain.
   bool is_snapshot_due();
   void keep_state();

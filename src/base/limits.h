@@ -60,6 +60,13 @@ inline constexpr std::uint32_t kFamilyDepthMax = 100;
 /// those without one. The oldest are forgotten first.
 inline constexpr std::size_t kEndedChildrenKept = 100;
 
+// Names and groups.
+/// Names that one actor is reached by, and groups that it has joined.
+inline constexpr std::size_t kActorNames = 16;
+inline constexpr std::size_t kActorGroups = 100;
+/// Actors in one group: so many messages at most come of one that is published.
+inline constexpr std::size_t kGroupMembers = 10'000;
+
 /// Hundred years.
 inline constexpr std::uint64_t kRetainHoursMax = 876'000;
 inline constexpr std::uint64_t kRetainBytesMin = 1ull << 20;
@@ -67,6 +74,15 @@ inline constexpr std::uint64_t kRetainBytesMin = 1ull << 20;
 // A handler, unless its block says otherwise.
 inline constexpr std::uint64_t kSleepMaxMs = 3'600'000;
 inline constexpr std::uint64_t kSleepMinMs = 1;
+/// Messages of an actor that wait for their time, and their bytes.
+inline constexpr std::uint64_t kTimers = 1'000;
+inline constexpr std::uint64_t kTimersMax = 100'000;
+inline constexpr std::uint64_t kTimerBytes = 8ull << 20;
+inline constexpr std::uint64_t kTimerBytesMax = 1ull << 30;
+/// Shortest time between two messages of one timer: nobody pays fuel for them.
+inline constexpr std::uint64_t kTimerPeriodMinMs = 10;
+/// Longest wait of a message for its time: a year.
+inline constexpr std::uint64_t kTimerDelayMsMax = 31'622'400'000;
 inline constexpr std::uint64_t kProcesses = 10;
 inline constexpr std::uint64_t kProcessesMax = 10'000;
 inline constexpr std::uint64_t kProcessOutputBytes = 1ull << 20;

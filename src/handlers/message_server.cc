@@ -81,7 +81,11 @@ HostStatus MessageServer::call(HostCall& call) {
 
 const MessageServer::Target& MessageServer::find(std::string_view text) {
   const bool same = !text.empty() && text == std::string_view(last_text_.data(), last_text_size_);
-  if (same && last_.address && last_.address.gate->is(last_.address.generation)) return last_;
+  if (same && last_.address && last_.address.gate->is(last_.address.generation) &&
+      last_names_version_ == router_.directory().names_version()) {
+    return last_;
+  }
+  last_names_version_ = router_.directory().names_version();
   Target target;
   if (const auto id = parse_id<ActorId>(text)) {
     target.id = *id;
@@ -99,9 +103,10 @@ const MessageServer::Target& MessageServer::find(std::string_view text) {
 }
 
 bool MessageServer::permitted(Right right, std::string_view text, const ActorId& id) const {
-  const bool allowed = right == Right::kSend      ? permissions_.can_send
-                       : right == Right::kRequest ? permissions_.can_request
-                                                  : permissions_.can_open_channels;
+  if (right == Right::kSendLater && id == cell_.id()) return true;
+  const bool allowed = right == Right::kRequest       ? permissions_.can_request
+                       : right == Right::kOpenChannel ? permissions_.can_open_channels
+                                                      : permissions_.can_send;
   if (!allowed) return false;
   if (!permissions_.allowed_targets) return true;
   const auto listed = [&](std::string_view what) {
@@ -116,10 +121,10 @@ bool MessageServer::permitted(Right right, std::string_view text, const ActorId&
 
 std::string MessageServer::not_permitted(Right right, std::string_view text) {
   services_.accounting.refused(Refusal::kNotPermitted);
-  const auto [name, allowed] = right == Right::kSend ? std::pair("can_send", permissions_.can_send)
-                               : right == Right::kRequest
-                                   ? std::pair("can_request", permissions_.can_request)
-                                   : std::pair("can_open_channels", permissions_.can_open_channels);
+  const auto [name, allowed] = right == Right::kRequest ? std::pair("can_request", permissions_.can_request)
+                               : right == Right::kOpenChannel
+                                   ? std::pair("can_open_channels", permissions_.can_open_channels)
+                                   : std::pair("can_send", permissions_.can_send);
   const std::string field = allowed ? "allowed_targets" : name;
   std::string why = allowed ? "it is not in allowed_targets" : field + " is false";
   // Otherwise it is the bound of the program that made the handler.
@@ -132,10 +137,18 @@ std::string MessageServer::not_permitted(Right right, std::string_view text) {
   return told;
 }
 
-std::expected<MessageServer::Target, std::string> MessageServer::reserve(Right right, std::string_view text,
-                                                                         MessageKind kind, std::uint64_t bytes) {
+std::optional<std::string> MessageServer::why_not(Right right, std::string_view target) {
+  if (permitted(right, target, find(target).id)) return std::nullopt;
+  return not_permitted(right, target);
+}
+
+std::expected<MessageServer::Target, MessageServer::Refused> MessageServer::reserve(Right right, std::string_view text,
+                                                                                    MessageKind kind,
+                                                                                    std::uint64_t bytes) {
   const Target& target = find(text);
-  if (!permitted(right, text, target.id)) return std::unexpected(not_permitted(right, text));
+  if (!permitted(right, text, target.id)) {
+    return std::unexpected(Refused{Refusal::kNotPermitted, not_permitted(right, text)});
+  }
   std::optional<Refusal> refusal;
   if (!target.address) {
     refusal = Refusal::kNoSuchActor;
@@ -147,7 +160,7 @@ std::expected<MessageServer::Target, std::string> MessageServer::reserve(Right r
     return target;
   }
   services_.accounting.refused(*refusal);
-  return std::unexpected(router::explain(*refusal, text, target.address, bytes));
+  return std::unexpected(Refused{*refusal, router::explain(*refusal, text, target.address, bytes)});
 }
 
 Message* MessageServer::make_message(const Target& target, MessageKind kind, std::uint64_t cause_sequence,
@@ -165,18 +178,33 @@ Message* MessageServer::make_message(const Target& target, MessageKind kind, std
 
 // Send and request ----------------------------------------------------------------------------------------------------
 
+template <class Content>
+std::expected<const Message*, MessageServer::Refused> MessageServer::put(Right right, std::string_view target,
+                                                                         const Content& content,
+                                                                         std::uint64_t cause_sequence) {
+  const auto place = reserve(right, target, MessageKind::kSend, content.size());
+  if (!place) return std::unexpected(place.error());
+  Message* message = make_message(*place, MessageKind::kSend, cause_sequence, content.size());
+  message->set_params({}, content);
+  services_.send(*message);
+  return message;
+}
+
+std::expected<const Message*, MessageServer::Refused> MessageServer::send_to(Right right, std::string_view target,
+                                                                             const Payload& content,
+                                                                             std::uint64_t cause_sequence) {
+  return put(right, target, content, cause_sequence);
+}
+
 HostStatus MessageServer::send(HostCall& call) {
   ValueReader params = call.params();
   // Not params.string(): the engine has checked that it is UTF-8.
   const std::string_view text = as_text(params.bytes());
   const ByteView content = params.bytes();
   if (!params.done()) return malformed(call);
-  const auto target = reserve(Right::kSend, text, MessageKind::kSend, content.size());
-  if (!target) return call.done_with_error(target.error());
-  Message* message = make_message(*target, MessageKind::kSend, cell_.current_sequence(), content.size());
-  message->set_params({}, content);
-  cell_.share_params_body(message->payload());
-  services_.send(*message);
+  const auto sent = put(Right::kSend, text, content, cell_.current_sequence());
+  if (!sent) return call.done_with_error(sent.error().text);
+  cell_.share_params_body((*sent)->payload());
   call.result().ok();
   return call.done();
 }
@@ -199,7 +227,7 @@ std::expected<Message*, HostStatus> MessageServer::prepare_waiting(HostCall& cal
                                                                    std::string_view text, ByteView content,
                                                                    const std::array<std::uint8_t, 16>& id) {
   const auto target = reserve(right, text, kind, content.size());
-  if (!target) return std::unexpected(call.done_with_error(target.error()));
+  if (!target) return std::unexpected(call.done_with_error(target.error().text));
   if (const auto cycle = services_.waits.wait(cell_.address(), target->address)) {
     services_.accounting.withdrawn(Refusal::kCycle);
     return std::unexpected(refuse_cycle(call, *cycle, *target, content.size()));

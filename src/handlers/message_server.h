@@ -18,8 +18,24 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
  public:
   MessageServer(actor::ActorCell& cell, router::RouterCore& router, MessageServerPermissions permissions);
 
+  /// The messaging of this actor; null when its manifest does not name the handler.
+  static MessageServer* of(actor::ActorCell& cell) { return dynamic_cast<MessageServer*>(cell.hooks()); }
+
   HostStatus call(HostCall& call) override;
   void actor_ended() override;
+
+  // For handlers with other functions that send. A message to oneself at a later time needs no permission.
+  enum class Right : std::uint8_t { kSend, kSendLater, kRequest, kOpenChannel };
+  /// Why the actor may not do this to the target; none if it may.
+  std::optional<std::string> why_not(Right right, std::string_view target);
+  /// Puts a message into the target's mailbox as `send` does; it names the actor's event `cause_sequence` as its cause.
+  /// Or why it was refused.
+  struct Refused {
+    actor::Refusal refusal{};
+    std::string text;
+  };
+  std::expected<const actor::Message*, Refused> send_to(Right right, std::string_view target, const Payload& content,
+                                                        std::uint64_t cause_sequence);
 
   std::optional<actor::Undelivered> turn_starting(actor::Message& message) override;
   void turn_ended(actor::Message& message, const actor::TurnResult& result) override;
@@ -46,8 +62,6 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
     actor::ActorAddress address;
     ActorId id;
   };
-  enum class Right : std::uint8_t { kSend, kRequest, kOpenChannel };
-
   HostStatus send(HostCall& call);
   HostStatus request(HostCall& call);
   HostStatus open_channel(HostCall& call);
@@ -58,8 +72,11 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
   HostStatus cancel(HostCall& call);
 
   /// The target with a place for the message, or why not (counted).
-  std::expected<Target, std::string> reserve(Right right, std::string_view text, actor::MessageKind kind,
-                                             std::uint64_t bytes);
+  std::expected<Target, Refused> reserve(Right right, std::string_view text, actor::MessageKind kind,
+                                         std::uint64_t bytes);
+  template <class Content>
+  std::expected<const actor::Message*, Refused> put(Right right, std::string_view target, const Content& content,
+                                                    std::uint64_t cause_sequence);
   bool permitted(Right right, std::string_view text, const ActorId& id) const;
   /// Counts and records the refusal; the text is for the guest.
   std::string not_permitted(Right right, std::string_view text);
@@ -90,6 +107,8 @@ class MessageServer final : public HandlerInstance, public actor::MessageHooks {
   /// again and again. It lies in the object itself, since with many actors each further cache line costs.
   std::array<char, kUuidTextLength> last_text_{};
   std::size_t last_text_size_ = 0;
+  /// What the text, if it is a name, was looked up in.
+  std::uint64_t last_names_version_ = 0;
   Target last_;
   /// Of the host call that waited last.
   actor::AwaitedAnswer awaited_;

@@ -122,6 +122,8 @@ HandlerRegistry builtin_handlers(MessageRouter& router) {
   THEATER_CHECK(registry.add(std::make_shared<RuntimeHandler>()));
   THEATER_CHECK(registry.add(std::make_shared<TimingHandler>()));
   THEATER_CHECK(registry.add(std::make_shared<SupervisorHandler>()));
+  THEATER_CHECK(registry.add(std::make_shared<RegistryHandler>(router)));
+  THEATER_CHECK(registry.add(std::make_shared<TimersHandler>()));
   THEATER_CHECK(registry.add(std::make_shared<WasiHandler>()));
   return registry;
 }

@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "base/clock.h"
+#include "handlers/builtin_schema.h"
 #include "theater/handlers.h"
 
 namespace theater {
@@ -78,12 +79,7 @@ std::span<const HandlerInterface> TimingHandler::imports() const {
   return interfaces;
 }
 
-HandlerSchema TimingHandler::schema() const {
-  for (const HandlerSchema& schema : builtin_handler_schemas()) {
-    if (schema.type == type()) return schema;
-  }
-  return Handler::schema();
-}
+HandlerSchema TimingHandler::schema() const { return handlers::builtin_schema(type()); }
 
 Result<std::unique_ptr<HandlerInstance>> TimingHandler::create(const HandlerSetup& setup) const {
   const std::uint64_t min_ms = setup.config.unsigned_integer("min_sleep_duration").value_or(kMinSleepMs);

@@ -100,12 +100,12 @@ init_state = "https://example.org/state.json"
 TEST(Manifest, every_handler_is_accepted_without_fields) {
   std::string text;
   for (const char* type : {"message-server", "http-client", "http-framework", "runtime", "supervisor", "store",
-                           "timing", "filesystem", "process", "environment", "random"}) {
+                           "timing", "timers", "registry", "filesystem", "process", "environment", "random"}) {
     text += "[[handler]]\ntype = \"" + std::string(type) + "\"\n";
   }
   const Manifest manifest = parse_with(text);
-  EXPECT_EQ(manifest.handlers.size(), 11u);
-  EXPECT_EQ(builtin_handler_schemas().size(), 11u);
+  EXPECT_EQ(manifest.handlers.size(), 13u);
+  EXPECT_EQ(builtin_handler_schemas().size(), 13u);
   ASSERT_NE(manifest.handler("timing"), nullptr);
   EXPECT_EQ(manifest.handler("timing")->line, 15u);
   EXPECT_EQ(manifest.handler("clock"), nullptr);
@@ -209,8 +209,9 @@ TEST(Manifest, limits_left_out_have_their_defaults) {
 }
 
 TEST(Manifest, every_capability_takes_inherit_disallow_and_restrict) {
-  for (const char* capability : {"message_server", "file_system", "http_client", "http_framework", "runtime",
-                                 "supervisor", "store", "timing", "process", "environment", "random"}) {
+  for (const char* capability :
+       {"message_server", "file_system", "http_client", "http_framework", "runtime", "supervisor", "store", "timing",
+        "timers", "registry", "process", "environment", "random"}) {
     const std::string header = "[permission_policy." + std::string(capability) + "]\n";
     EXPECT_EQ(parse_with(header + "type = \"inherit\"").permission_policy.capability(capability).mode,
               PermissionMode::kInherit);
@@ -221,7 +222,7 @@ TEST(Manifest, every_capability_takes_inherit_disallow_and_restrict) {
     EXPECT_EQ(restricted.mode, PermissionMode::kRestrict);
     EXPECT_EQ(restricted.line, 3u);
   }
-  EXPECT_EQ(capability_schemas().size(), 11u);
+  EXPECT_EQ(capability_schemas().size(), 13u);
   EXPECT_EQ(parse(kMinimum).permission_policy.capability("process").mode, PermissionMode::kInherit);
 }
 
@@ -551,18 +552,18 @@ TEST(Manifest, a_text_from_the_network_may_not_name_files) {
 // All errors, in order, and a bound.
 
 TEST(Manifest, all_errors_are_told_in_the_order_of_the_text) {
-  EXPECT_EQ(error("nam = \"a\"\ncomponent = 3\n[[handler]]\ntype = \"zzzzzzzz\"\n[[handler]]\ntype = "
-                  "\"timing\"\nmax_sleep_duration = -1\n"
-                  "[limits]\nchannels_max = -1\n[permission_policy.stor]\n"),
-            "m.toml:1:1: unknown key \"nam\" in the manifest; did you mean \"name\"?\n"
-            "m.toml:1:1: the manifest needs name = …\n"
-            "m.toml:2:13: component must be text in quotes, not an integer\n"
-            "m.toml:4:8: unknown handler type \"zzzzzzzz\"; known: message-server, timing, runtime, supervisor, store, "
-            "http-client, "
-            "http-framework, filesystem, process, environment, random\n"
-            "m.toml:7:22: max_sleep_duration must be from 0 to 9223372036854775807, not -1\n"
-            "m.toml:9:16: channels_max must be from 0 to 1000000, not -1\n"
-            "m.toml:10:20: unknown capability \"stor\" in [permission_policy]; did you mean \"store\"?");
+  EXPECT_EQ(
+      error("nam = \"a\"\ncomponent = 3\n[[handler]]\ntype = \"zzzzzzzz\"\n[[handler]]\ntype = "
+            "\"timing\"\nmax_sleep_duration = -1\n"
+            "[limits]\nchannels_max = -1\n[permission_policy.stor]\n"),
+      "m.toml:1:1: unknown key \"nam\" in the manifest; did you mean \"name\"?\n"
+      "m.toml:1:1: the manifest needs name = …\n"
+      "m.toml:2:13: component must be text in quotes, not an integer\n"
+      "m.toml:4:8: unknown handler type \"zzzzzzzz\"; known: message-server, timing, timers, "
+      "registry, runtime, supervisor, store, http-client, http-framework, filesystem, process, environment, random\n"
+      "m.toml:7:22: max_sleep_duration must be from 0 to 9223372036854775807, not -1\n"
+      "m.toml:9:16: channels_max must be from 0 to 1000000, not -1\n"
+      "m.toml:10:20: unknown capability \"stor\" in [permission_policy]; did you mean \"store\"?");
 }
 
 TEST(Manifest, the_list_of_errors_has_an_end) {

@@ -75,6 +75,24 @@ std::vector<FieldSchema> timing_fields() {
   };
 }
 
+std::vector<FieldSchema> timers_fields() {
+  return {
+      narrows(kLeast, number(kUnsigned, "max_timers", limits::kTimers, 0, limits::kTimersMax,
+                             "Timers that may be set at once")),
+      narrows(kLeast, number(kSize, "max_bytes", limits::kTimerBytes, 0, limits::kTimerBytesMax,
+                             "Bytes of messages that may wait for their time")),
+      narrows(kMost, number(kUnsigned, "min_period_ms", limits::kTimerPeriodMinMs, 1, limits::kTimerDelayMsMax,
+                            "Shortest time between two messages of one timer, in milliseconds")),
+  };
+}
+
+std::vector<FieldSchema> registry_fields() {
+  return {
+      narrows(kShared, list("allowed_names", "The only names that the actor may register")),
+      narrows(kShared, list("allowed_groups", "The only groups that it may join, look into and publish to")),
+  };
+}
+
 std::vector<FieldSchema> process_fields() {
   return {
       narrows(kLeast, number(kUnsigned, "max_processes", limits::kProcesses, 0, limits::kProcessesMax,
@@ -289,6 +307,8 @@ const std::vector<HandlerSchema>& builtin_handler_schemas() {
   static const std::vector<HandlerSchema> schemas = {
       {"message-server", "Messages, requests and channels between actors", {}},
       {"timing", "Time, sleep and deadlines", timing_fields()},
+      {"timers", "Messages at a later time", timers_fields()},
+      {"registry", "Names and groups", registry_fields()},
       {"runtime", "The actor's log, its chain and its end", {}},
       {"supervisor", "Child actors", {}},
       {"store", "Content-addressed storage", {}},
@@ -312,6 +332,8 @@ const std::vector<CapabilitySchema>& capability_schemas() {
       {"supervisor", "Child actors", {}},
       {"store", "Content-addressed storage", {}},
       {"timing", "Time, sleep and deadlines", timing_fields()},
+      {"timers", "Messages at a later time", timers_fields()},
+      {"registry", "Names and groups", registry_fields()},
       {"process", "Processes of the operating system", process_fields()},
       {"environment", "Environment variables", environment_fields()},
       {"random", "Random numbers", random_fields()},

@@ -26,7 +26,6 @@ constexpr std::array kTopLevelSlips = {
 constexpr std::array kHandlerTypeSlips = {
     Slip{"messaging", "message-server"},
     Slip{"message", "message-server"},
-    Slip{"timer", "timing"},
     Slip{"time", "timing"},
     Slip{"http", "http-client"},
     Slip{"http-server", "http-framework"},

@@ -1,6 +1,22 @@
 #include "router/directory.h"
 
+#include <algorithm>
+
+#include "base/limits.h"
+#include "theater/bytes.h"
+
 namespace theater::router {
+
+Result<void> check_name(std::string_view name) {
+  const bool has_control = std::ranges::any_of(name, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+  if (!name.empty() && name.size() <= limits::kActorNameBytes && !has_control) return {};
+  return fail(ErrorCode::kInvalidArgument, "not a name: " + printable(as_bytes(name), 100) + "; it has 1 to " +
+                                               std::to_string(limits::kActorNameBytes) +
+                                               " bytes and no control characters");
+}
 
 void Directory::add(const ActorId& id, const actor::ActorAddress& address) {
   Part& in = part(id);
@@ -14,12 +30,25 @@ void Directory::remove(const ActorId& id) {
   in.actors.erase(id);
 }
 
-void Directory::remove_name(const ActorId& id) {
+Result<void> Directory::remove_name(std::string_view name, const ActorId& id) {
   const std::unique_lock lock(names_mutex_);
-  const auto name = names_by_id_.find(id);
-  if (name == names_by_id_.end()) return;
-  ids_by_name_.erase(name->second);
-  names_by_id_.erase(name);
+  const auto names = names_by_id_.find(id);
+  if (names == names_by_id_.end() || std::erase(names->second, name) == 0) {
+    return fail(ErrorCode::kNotFound, "the name " + printable(as_bytes(name), 100) + " is not this actor's");
+  }
+  if (names->second.empty()) names_by_id_.erase(names);
+  ids_by_name_.erase(std::string(name));
+  ++names_version_;
+  return {};
+}
+
+void Directory::remove_names(const ActorId& id) {
+  const std::unique_lock lock(names_mutex_);
+  const auto names = names_by_id_.find(id);
+  if (names == names_by_id_.end()) return;
+  for (const std::string& name : names->second) ids_by_name_.erase(name);
+  names_by_id_.erase(names);
+  ++names_version_;
 }
 
 actor::ActorAddress Directory::find(const ActorId& id) const {
@@ -39,16 +68,24 @@ std::size_t Directory::size() const {
 }
 
 Result<void> Directory::add_name(std::string_view name, const ActorId& id) {
-  if (name.empty() || parse_id<ActorId>(name)) {
-    return fail(ErrorCode::kInvalidArgument, "\"" + std::string(name) + "\" cannot be an actor's name");
+  if (auto checked = check_name(name); !checked) return checked;
+  if (parse_id<ActorId>(name)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "\"" + std::string(name) + "\" cannot be an actor's name: it could be taken for an id");
   }
   const std::unique_lock lock(names_mutex_);
-  const auto [entry, added] = ids_by_name_.try_emplace(std::string(name), id);
-  if (!added && entry->second != id) {
+  if (const auto owner = ids_by_name_.find(std::string(name)); owner != ids_by_name_.end()) {
+    if (owner->second == id) return {};
     return fail(ErrorCode::kAlreadyExists,
-                "the name \"" + std::string(name) + "\" belongs to actor " + to_string(entry->second) + " already");
+                "the name \"" + std::string(name) + "\" belongs to actor " + to_string(owner->second) + " already");
   }
-  names_by_id_[id] = std::string(name);
+  std::vector<std::string>& names = names_by_id_[id];
+  if (names.size() >= limits::kActorNames) {
+    return fail(ErrorCode::kResourceExhausted, "the actor has " + std::to_string(limits::kActorNames) +
+                                                   " names already, the most allowed; unregister one");
+  }
+  names.emplace_back(name);
+  ids_by_name_.emplace(name, id);
   return {};
 }
 
@@ -63,7 +100,7 @@ std::optional<std::string> Directory::name_of(const ActorId& id) const {
   const std::shared_lock lock(names_mutex_);
   const auto found = names_by_id_.find(id);
   if (found == names_by_id_.end()) return std::nullopt;
-  return found->second;
+  return found->second.front();
 }
 
 }  // namespace theater::router

@@ -265,6 +265,11 @@ void answer_with_error(actor::ShardServices& shard, const actor::ReplyTo& reply_
   shard.send(reply_to.caller.gate->shard(), *signal);
 }
 
+void RouterCore::forget(const ActorId& id) {
+  directory_.remove_names(id);
+  groups_.leave_all(id);
+}
+
 void RouterCore::attach(actor::ShardServices& shard) {
   shard.undelivered_handler = this;
   const std::lock_guard lock(mutex_);

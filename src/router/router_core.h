@@ -10,6 +10,7 @@
 #include "actor/shard_services.h"
 #include "base/random.h"
 #include "router/directory.h"
+#include "router/groups.h"
 #include "theater/router.h"
 
 namespace theater::router {
@@ -23,6 +24,9 @@ class RouterCore final : public actor::UndeliveredHandler {
 
   Directory& directory() { return directory_; }
   const Directory& directory() const { return directory_; }
+  Groups& groups() { return groups_; }
+  /// The actor has ended for good: others may have its names, and its groups go on without it.
+  void forget(const ActorId& id);
 
   /// Messages of this shard's actors are routed here. Before the shard runs.
   void attach(actor::ShardServices& shard);
@@ -61,6 +65,7 @@ class RouterCore final : public actor::UndeliveredHandler {
   Id make_id();
 
   Directory directory_;
+  Groups groups_;
   /// Guards what follows.
   mutable std::mutex mutex_;
   std::vector<actor::ShardServices*> shards_;

@@ -408,7 +408,7 @@ Result<void> RuntimeCore::begin(Beginning& beginning) {
   if (auto added =
           family_.add(id, is_orphan ? std::nullopt : start.parent, manifest.supervision, manifest.limits.children_max);
       !added) {
-    router_.core().directory().remove_name(id);
+    router_.core().forget(id);
     return added;
   }
   auto shard = static_cast<std::uint32_t>(next_shard_++ % shard_runtimes_.size());
@@ -566,7 +566,7 @@ void RuntimeCore::actor_finished(const ActorId& id) {
   std::string why;
   {
     const std::lock_guard lock(actors_mutex_);
-    router_.core().directory().remove_name(id);
+    router_.core().forget(id);
     Entry& entry = actors_.at(id);
     entry.status = entry.last_end->status;
     entry.ended = entry.last_end;
@@ -590,7 +590,7 @@ void RuntimeCore::actor_finished(const ActorId& id) {
 
 void RuntimeCore::actor_gone(const ActorId& id) {
   const std::lock_guard lock(actors_mutex_);
-  router_.core().directory().remove_name(id);
+  router_.core().forget(id);
   family_.remove(id);
   if (const auto found = actors_.find(id); found != actors_.end()) {
     count_out(found->second);
@@ -690,7 +690,7 @@ void RuntimeCore::restart(const ActorId& id, std::function<void(Result<void>)> d
       if (auto named = router_.core().directory().add_name(entry.name, id); !named) return named;
     }
     if (auto restarted = family_.restart(id); !restarted) {
-      if (has_ended) router_.core().directory().remove_name(id);
+      if (has_ended) router_.core().forget(id);
       return restarted;
     }
     entry.when_started.push_back(done);

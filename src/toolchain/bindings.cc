@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kNamespace = "theater:simple";
 /// The package's older name, which existing actors import.
 constexpr std::string_view kOldNamespace = "ntwk:theater";
+constexpr std::string_view kExtPackage = "theater:ext";
 constexpr std::string_view kSdkPackage = "theater:sdk";
 constexpr std::string_view kDefaultWorld =
     "package theater:build;\n\nworld component {\n    include theater:sdk/actor;\n}\n";
@@ -73,6 +74,9 @@ Result<void> add_packages(const fs::path& sdk, bool old_namespace, WitFiles& fil
   if (!brings(old_namespace ? kOldNamespace : kNamespace)) {
     if (Result<void> added = add(sdk.parent_path() / "wit/theater-simple.wit", "theater-simple.wit"); !added)
       return added;
+  }
+  if (!brings(kExtPackage)) {
+    if (Result<void> added = add(sdk.parent_path() / "wit/theater-ext.wit", "theater-ext.wit"); !added) return added;
   }
   if (!brings(kSdkPackage)) return add(sdk / "wit/theater-sdk.wit", "theater-sdk.wit");
   return {};

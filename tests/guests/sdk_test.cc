@@ -222,6 +222,60 @@ TEST(Sdk, time_and_runtime_functions_are_called_as_their_interfaces_say) {
   EXPECT_EQ(answer_of(actor->request("r", "chain")), "t=5xyu=6<");
 }
 
+TEST(Sdk, names_groups_and_timers_are_called_as_their_interfaces_say) {
+  const auto actor = guest("guests/sdk_ext");
+  actor->init(kId);
+  const auto ask = [&](std::string_view command) { return answer_of(actor->request("r", command)); };
+  const auto with_number = [](std::uint64_t number, std::string_view to, std::string_view message) {
+    Bytes params;
+    ValueWriter writer(params);
+    writer.unsigned_integer(number);
+    writer.string(to);
+    writer.string(message);
+    return params;
+  };
+  const auto ok_number = [](std::uint64_t number) {
+    Bytes bytes;
+    ValueWriter writer(bytes);
+    writer.ok();
+    writer.unsigned_integer(number);
+    return bytes;
+  };
+  actor->answer("registry.whereis", Bytes{0});
+  EXPECT_EQ(ask("whereis printer"), "nobody");
+  EXPECT_EQ(actor->host_calls().back().params, strings({"printer"}));
+  actor->answer("registry.whereis", Bytes{1, 2, 'i', 'd'});
+  EXPECT_EQ(ask("whereis printer"), "id");
+  EXPECT_EQ(ask("register printer"), "ok");
+  actor->answer("registry.register", error_string("taken"));
+  EXPECT_EQ(ask("register printer"), "error: taken");
+  EXPECT_EQ(ask("unregister printer"), "ok");
+  EXPECT_EQ(ask("join news"), "ok");
+  EXPECT_EQ(ask("leave news"), "ok");
+  EXPECT_EQ(actor->host_calls().back().params, strings({"news"}));
+  actor->answer("registry.members", Bytes{0, 2, 1, 'a', 2, 'b', 'c'});
+  EXPECT_EQ(ask("members news"), "[a][bc]");
+  actor->answer("registry.members", error_string("not permitted"));
+  EXPECT_EQ(ask("members news"), "error: not permitted");
+  actor->answer("registry.publish", ok_number(3));
+  EXPECT_EQ(ask("publish news a b"), "3");
+  EXPECT_EQ(actor->host_calls().back().params, strings({"news", "a b"}));
+
+  actor->answer("timers.send-after", ok_number(0x1'2345'6789));
+  EXPECT_EQ(ask("after 5000000000 printer page 1"), std::to_string(0x1'2345'6789));
+  EXPECT_EQ(actor->host_calls().back().params, with_number(5'000'000'000, "printer", "page 1"));
+  actor->answer("timers.send-after", error_string("too late"));
+  EXPECT_EQ(ask("after 1 printer x"), "error: too late");
+  actor->answer("timers.send-every", ok_number(7));
+  EXPECT_EQ(ask("every 20 self tick"), "7");
+  EXPECT_EQ(actor->host_calls().back().params, with_number(20, kId, "tick"));
+  actor->answer("timers.cancel", Bytes{1});
+  EXPECT_EQ(ask("cancel 7"), "true");
+  actor->answer("timers.cancel", Bytes{0});
+  EXPECT_EQ(ask("cancel 7"), "false");
+  EXPECT_EQ(actor->host_calls().back().params, Bytes{7});
+}
+
 TEST(Sdk, integers_of_every_width_are_written_in_decimal) {
   const auto actor = guest("guests/sdk_everything");
   actor->init(kId);

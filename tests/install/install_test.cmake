@@ -13,7 +13,8 @@ file(REMOVE_RECURSE ${WORK_FOLDER})
 run(${CMAKE_COMMAND} --install ${BUILD_FOLDER} --prefix ${WORK_FOLDER}/first)
 file(RENAME ${WORK_FOLDER}/first ${WORK_FOLDER}/installed)
 
-foreach(file include/theater/value.h ${SHARE_FOLDER}/wit/theater-simple.wit)
+foreach(file include/theater/value.h ${SHARE_FOLDER}/wit/theater-simple.wit
+    ${SHARE_FOLDER}/wit/theater-ext.wit)
   if(NOT EXISTS ${WORK_FOLDER}/installed/${file})
     message(FATAL_ERROR "${file} was not installed")
   endif()

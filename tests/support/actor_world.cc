@@ -85,7 +85,24 @@ constexpr std::array<std::string_view, kImports> kImportNames = {
     "theater:simple/runtime.log",
     "theater:simple/runtime.get-chain",
     "theater:simple/runtime.shutdown",
+    "theater:ext/registry.whereis",
+    "theater:ext/registry.register",
+    "theater:ext/registry.unregister",
+    "theater:ext/registry.join",
+    "theater:ext/registry.leave",
+    "theater:ext/registry.members",
+    "theater:ext/registry.publish",
+    "theater:ext/timers.send-after",
+    "theater:ext/timers.send-every",
+    "theater:ext/timers.cancel",
 };
+
+/// The handlers of every actor, each with the first import that is its.
+constexpr std::array<std::pair<std::string_view, std::uint16_t>, 5> kHandlers = {{{"message-server", kSendImport},
+                                                                                  {"timing", kNowImport},
+                                                                                  {"runtime", kLogImport},
+                                                                                  {"registry", kWhereisImport},
+                                                                                  {"timers", kSendAfterImport}}};
 
 std::shared_ptr<const actor::ActorSpec> make_spec(const HandlerRegistry& handlers, const std::string& name,
                                                   const ActorWorld::Options& options) {
@@ -94,22 +111,26 @@ std::shared_ptr<const actor::ActorSpec> make_spec(const HandlerRegistry& handler
   spec->manifest.name = name;
   spec->manifest.limits = options.limits;
   spec->manifest.permission_policy = options.permissions;
-  for (const std::string_view type : {"message-server", "timing", "runtime"}) {
+  for (const auto& [type, first_import] : kHandlers) {
     HandlerConfig config{.type = std::string(type), .fields = {}, .line = 1};
     if (type == "timing") {
       config.fields["min_sleep_duration"] = options.min_sleep_ms;
       config.fields["max_sleep_duration"] = options.max_sleep_ms;
     }
+    if (type == "timers") config.fields = options.timers;
+    if (type == "registry") config.fields = options.registry;
     spec->manifest.handlers.push_back(std::move(config));
     spec->handlers.push_back(handlers.find(type));
     spec->first_slots.push_back(1);
   }
   for (std::uint16_t i = 0; i < kImports; ++i) {
-    const std::uint16_t handler = i < kNowImport ? 0 : i < kLogImport ? 1 : 2;
-    const std::uint16_t first = i < kNowImport ? kSendImport : i < kLogImport ? kNowImport : kLogImport;
-    const bool tells_errors = i != kListOutstandingImport && i != kNowImport && i != kLogImport && i != kGetChainImport;
-    spec->imports.push_back(
-        {.handler = handler, .function = static_cast<std::uint16_t>(i - first), .tells_errors = tells_errors});
+    std::uint16_t handler = 0;
+    while (handler + 1u < kHandlers.size() && kHandlers[handler + 1u].second <= i) ++handler;
+    const bool tells_errors = i != kListOutstandingImport && i != kNowImport && i != kLogImport &&
+                              i != kGetChainImport && i != kWhereisImport && i != kCancelTimerImport;
+    spec->imports.push_back({.handler = handler,
+                             .function = static_cast<std::uint16_t>(i - kHandlers[handler].second),
+                             .tells_errors = tells_errors});
     spec->functions.imports.emplace_back(kImportNames[i]);
   }
   spec->functions.exports.emplace_back("theater:simple/actor.init");
@@ -231,6 +252,10 @@ void ActorWorld::run_until(const std::function<bool()>& done) {
   }
 }
 
+void ActorWorld::run_steps(int steps) {
+  if (simulation_) static_cast<void>(simulation_->run_until([&] { return --steps < 0; }));
+}
+
 void ActorWorld::settle() {
   if (simulation_) {
     simulation_->run_until_idle();
@@ -301,7 +326,9 @@ void ActorWorld::expect_chains_verify() {
       const auto& sender = chains.at(event.cause->actor);
       ASSERT_LT(event.cause->sequence, sender.size()) << "the cause of " << to_string(id) << " #" << event.sequence;
       const Event& sent = sender[event.cause->sequence];
-      EXPECT_TRUE(!event.function.ends_with("handle-send") || sent.function.ends_with(".send")) << describe(sent);
+      const bool sends = sent.function.ends_with(".send") || sent.function.ends_with(".publish") ||
+                         sent.function.starts_with("theater:ext/timers.send-");
+      EXPECT_TRUE(!event.function.ends_with("handle-send") || sends) << describe(sent);
       EXPECT_TRUE(!event.function.ends_with("handle-request") || sent.function.ends_with(".request")) << describe(sent);
     }
   }

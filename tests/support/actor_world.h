@@ -32,6 +32,9 @@ class ActorWorld {
     Permissions permissions;
     std::uint64_t min_sleep_ms = 1;
     std::uint64_t max_sleep_ms = 3'600'000;
+    /// Of the handler `timers` and of `registry`.
+    ConfigFields timers = {};
+    ConfigFields registry = {};
     /// Which shard; default: in turn.
     std::optional<std::uint32_t> shard;
   };
@@ -52,6 +55,8 @@ class ActorWorld {
 
   /// Runs until it holds; the test fails if it never does.
   void run_until(const std::function<bool()>& done);
+  /// On a simulation: runs so many steps, or until nothing is left to do.
+  void run_steps(int steps);
   /// Runs until every message is accounted for and, on a simulation, nothing is left to do.
   void settle();
   /// Stops all actors and waits for it.

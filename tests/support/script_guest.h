@@ -32,6 +32,16 @@ enum Import : std::uint32_t {
   kLogImport,
   kGetChainImport,
   kShutdownImport,
+  kWhereisImport,
+  kRegisterImport,
+  kUnregisterImport,
+  kJoinImport,
+  kLeaveImport,
+  kMembersImport,
+  kPublishImport,
+  kSendAfterImport,
+  kSendEveryImport,
+  kCancelTimerImport,
   kImports,
 };
 
@@ -128,6 +138,22 @@ class ScriptContext {
   HostCallAwaiter now() { return call(kNowImport, {}); }
   HostCallAwaiter sleep(std::uint64_t ms) { return call(kSleepImport, number(ms)); }
   HostCallAwaiter deadline(std::uint64_t ms) { return call(kDeadlineImport, number(ms)); }
+  HostCallAwaiter whereis(std::string_view name) { return call(kWhereisImport, one(name)); }
+  HostCallAwaiter register_name(std::string_view name) { return call(kRegisterImport, one(name)); }
+  HostCallAwaiter unregister_name(std::string_view name) { return call(kUnregisterImport, one(name)); }
+  HostCallAwaiter join(std::string_view group) { return call(kJoinImport, one(group)); }
+  HostCallAwaiter leave(std::string_view group) { return call(kLeaveImport, one(group)); }
+  HostCallAwaiter members(std::string_view group) { return call(kMembersImport, one(group)); }
+  HostCallAwaiter publish(std::string_view group, std::string_view message) {
+    return call(kPublishImport, two(group, message));
+  }
+  HostCallAwaiter send_after(std::uint64_t ms, std::string_view target, std::string_view message) {
+    return call(kSendAfterImport, later(ms, target, message));
+  }
+  HostCallAwaiter send_every(std::uint64_t ms, std::string_view target, std::string_view message) {
+    return call(kSendEveryImport, later(ms, target, message));
+  }
+  HostCallAwaiter cancel_timer(std::uint64_t timer) { return call(kCancelTimerImport, number(timer)); }
   HostCallAwaiter shutdown() { return call(kShutdownImport, Bytes{0}); }
 
   static Bytes one(std::string_view text) {
@@ -143,6 +169,12 @@ class ScriptContext {
   static Bytes number(std::uint64_t value) {
     Bytes params;
     ValueWriter(params).unsigned_integer(value);
+    return params;
+  }
+
+  static Bytes later(std::uint64_t ms, std::string_view target, std::string_view message) {
+    Bytes params = number(ms);
+    append(params, two(target, message));
     return params;
   }
 
@@ -173,6 +205,29 @@ inline Answer answer_of(const Bytes& bytes) {
   Answer answer;
   answer.ok = !reader.tag();
   if (!reader.done()) answer.value = as_text(reader.bytes());
+  return answer;
+}
+
+/// Reads result<u64, string> or result<u32, string>, whose value is there in decimal.
+inline Answer number_of(const Bytes& bytes) {
+  ValueReader reader(bytes);
+  Answer answer;
+  answer.ok = !reader.tag();
+  answer.value = answer.ok ? std::to_string(reader.unsigned_integer()) : std::string(as_text(reader.bytes()));
+  return answer;
+}
+/// Reads result<list<string>, string>, whose values are there with blanks between them.
+inline Answer list_of(const Bytes& bytes) {
+  ValueReader reader(bytes);
+  Answer answer;
+  answer.ok = !reader.tag();
+  if (!answer.ok) {
+    answer.value = as_text(reader.bytes());
+    return answer;
+  }
+  for (std::uint64_t left = reader.unsigned_integer(); left > 0; --left) {
+    answer.value += std::string(as_text(reader.bytes())) + (left > 1 ? " " : "");
+  }
   return answer;
 }
 

@@ -21,6 +21,9 @@
 
 #define THEATER_IMPORT(interface, function) \
   __attribute__((import_module(THEATER_NAMESPACE "/" interface), import_name(function)))
+/// The same for what theater:simple does not have; it has one name everywhere.
+#define THEATER_EXT_IMPORT(interface, function) \
+  __attribute__((import_module("theater:ext/" interface), import_name(function)))
 #define THEATER_EXPORT(function) __attribute__((export_name(THEATER_NAMESPACE "/" function)))
 
 #ifdef __cplusplus
@@ -158,8 +161,8 @@ THEATER_IMPORT("message-server-host", "respond-to-request")
 void theater_host_respond(const char*, size_t, const char*, size_t, void*);
 THEATER_IMPORT("message-server-host", "cancel-request") void theater_host_cancel(const char*, size_t, void*);
 
-/// Puts a message into the actor's mailbox and goes on; an error says why it will not be delivered. `to` is an id (or a
-/// name given by `theater run`).
+/// Puts a message into the actor's mailbox and goes on; an error says why it will not be delivered. `to` is an id or a
+/// name.
 static inline theater_status theater_send(theater_view to, theater_view message) {
   theater_host_send(to.data, to.size, message.data, message.size, theater_host_result);
   return theater_take_status();
@@ -215,6 +218,95 @@ static inline theater_status theater_sleep_ms(uint64_t duration_ms) {
 static inline theater_status theater_sleep_until_ms(uint64_t time_ms) {
   theater_host_deadline(time_ms, theater_host_result);
   return theater_take_status();
+}
+
+// ---- Messages later ----
+
+THEATER_EXT_IMPORT("timers", "send-after")
+void theater_host_send_after(uint64_t, const char*, size_t, const char*, size_t, void*);
+THEATER_EXT_IMPORT("timers", "send-every")
+void theater_host_send_every(uint64_t, const char*, size_t, const char*, size_t, void*);
+THEATER_EXT_IMPORT("timers", "cancel") uint32_t theater_host_cancel_timer(uint64_t);
+
+/// A timer that was set, or an error in words.
+typedef struct {
+  bool failed;
+  theater_view text;
+  uint64_t id;
+} theater_timer;
+
+static inline theater_timer theater_take_timer(void) {
+  theater_timer timer = {(theater_host_result[0] & 0xff) != 0, {0, 0}, 0};
+  if (timer.failed) {
+    timer.text = theater_bytes((const void*)(uintptr_t)theater_host_result[2], theater_host_result[3]);
+  } else {
+    timer.id = theater_host_result[2] | (uint64_t)theater_host_result[3] << 32;
+  }
+  return timer;
+}
+/// Sends the message after so many milliseconds, to an id or a name, one's own included, and goes on. Nothing comes of
+/// it when the actor has ended by then.
+static inline theater_timer theater_send_after(uint64_t delay_ms, theater_view to, theater_view message) {
+  theater_host_send_after(delay_ms, to.data, to.size, message.data, message.size, theater_host_result);
+  return theater_take_timer();
+}
+/// The same again and again, until it is cancelled or its receiver is gone.
+static inline theater_timer theater_send_every(uint64_t period_ms, theater_view to, theater_view message) {
+  theater_host_send_every(period_ms, to.data, to.size, message.data, message.size, theater_host_result);
+  return theater_take_timer();
+}
+/// Whether a message was still to come.
+static inline bool theater_cancel_timer(uint64_t id) { return theater_host_cancel_timer(id) & 1; }
+
+// ---- Names and groups ----
+
+THEATER_EXT_IMPORT("registry", "whereis") void theater_host_whereis(const char*, size_t, void*);
+THEATER_EXT_IMPORT("registry", "register") void theater_host_register(const char*, size_t, void*);
+THEATER_EXT_IMPORT("registry", "unregister") void theater_host_unregister(const char*, size_t, void*);
+THEATER_EXT_IMPORT("registry", "join") void theater_host_join(const char*, size_t, void*);
+THEATER_EXT_IMPORT("registry", "leave") void theater_host_leave(const char*, size_t, void*);
+THEATER_EXT_IMPORT("registry", "members") void theater_host_members(const char*, size_t, void*);
+THEATER_EXT_IMPORT("registry", "publish")
+void theater_host_publish(const char*, size_t, const char*, size_t, void*);
+
+/// The id of the actor that has this name; its data is NULL when nobody has it.
+static inline theater_view theater_whereis(theater_view name) {
+  theater_host_whereis(name.data, name.size, theater_host_result);
+  if ((theater_host_result[0] & 0xff) == 0) return theater_bytes(0, 0);
+  return theater_bytes((const void*)(uintptr_t)theater_host_result[1], theater_host_result[2]);
+}
+/// Gives this actor a name to be reached by, beside those that it has; it keeps it across restarts.
+static inline theater_status theater_register(theater_view name) {
+  theater_host_register(name.data, name.size, theater_host_result);
+  return theater_take_status();
+}
+static inline theater_status theater_unregister(theater_view name) {
+  theater_host_unregister(name.data, name.size, theater_host_result);
+  return theater_take_status();
+}
+/// Messages published to the group come to this actor from now on, also after a restart.
+static inline theater_status theater_join(theater_view group) {
+  theater_host_join(group.data, group.size, theater_host_result);
+  return theater_take_status();
+}
+static inline theater_status theater_leave(theater_view group) {
+  theater_host_leave(group.data, group.size, theater_host_result);
+  return theater_take_status();
+}
+/// The members of a group; an error, or their number and where their ids are.
+static inline theater_status theater_members(theater_view group, const theater_view** ids, size_t* count) {
+  theater_host_members(group.data, group.size, theater_host_result);
+  const theater_status status = theater_take_status();
+  *ids = status.failed ? 0 : (const theater_view*)(uintptr_t)theater_host_result[1];
+  *count = status.failed ? 0 : theater_host_result[2];
+  return status;
+}
+/// Sends the message to each member of the group; an error, or how many accepted it.
+static inline theater_status theater_publish(theater_view group, theater_view message, uint32_t* accepted) {
+  theater_host_publish(group.data, group.size, message.data, message.size, theater_host_result);
+  const theater_status status = theater_take_status();
+  *accepted = status.failed ? 0 : theater_host_result[1];
+  return status;
 }
 
 // ---- The actor itself ----

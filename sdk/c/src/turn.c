@@ -17,7 +17,8 @@ struct piece {
 enum { kPieceHeaderBytes = 16, kPieceBytes = 128 << 10 };
 
 struct theater_turn_memory theater_turn = {&__heap_base, &__heap_end, &__heap_base, false, false};
-uint32_t theater_host_result[8];
+// Results with 64-bit numbers are written in steps of eight bytes.
+_Alignas(8) uint32_t theater_host_result[8];
 
 /// The piece in use, NULL for the first one.
 static struct piece* current;

@@ -431,10 +431,14 @@ inline Result<View> result(theater_result result) {
   if (result.failed) return Failure{result.value};
   return View(result.value);
 }
+inline Result<uint64_t> result(theater_timer timer) {
+  if (timer.failed) return Failure{timer.text};
+  return timer.id;
+}
 }  // namespace detail
 
-/// Puts a message into the actor's mailbox and goes on; an error says why it will not be delivered. `to` is an id (or a
-/// name given by `theater run`).
+/// Puts a message into the actor's mailbox and goes on; an error says why it will not be delivered. `to` is an id or a
+/// name.
 inline Status send(View to, View message) { return theater_send(theater_utf8(to), message); }
 /// Sends and waits for the answer, at most as long as the manifest's request_timeout_ms.
 inline Result<View> request(View to, View message) {
@@ -465,6 +469,45 @@ inline uint64_t now_ms() { return theater_now_ms(); }
 inline Status sleep_ms(uint64_t duration_ms) { return theater_sleep_ms(duration_ms); }
 /// Waits until a time in milliseconds since the Unix epoch; one in the past returns at once.
 inline Status sleep_until_ms(uint64_t time_ms) { return theater_sleep_until_ms(time_ms); }
+
+/// Sends the message after so many milliseconds, to an id or a name, one's own included, and goes on; the result names
+/// the timer. Nothing comes of it when the actor has ended by then.
+inline Result<uint64_t> send_after(uint64_t delay_ms, View to, View message) {
+  return detail::result(theater_send_after(delay_ms, theater_utf8(to), message));
+}
+/// The same again and again, until it is cancelled or its receiver is gone.
+inline Result<uint64_t> send_every(uint64_t period_ms, View to, View message) {
+  return detail::result(theater_send_every(period_ms, theater_utf8(to), message));
+}
+/// Whether a message was still to come.
+inline bool cancel_timer(uint64_t timer) { return theater_cancel_timer(timer); }
+
+/// The id of the actor that has this name, if anybody has.
+inline Optional<View> whereis(View name) {
+  const View id = theater_whereis(theater_utf8(name));
+  return id.data() == nullptr ? Optional<View>() : id;
+}
+/// Gives this actor a name to be reached by, beside those that it has; it keeps it across restarts.
+inline Status register_name(View name) { return theater_register(theater_utf8(name)); }
+inline Status unregister_name(View name) { return theater_unregister(theater_utf8(name)); }
+/// Messages published to the group come to this actor from now on, also after a restart.
+inline Status join(View group) { return theater_join(theater_utf8(group)); }
+inline Status leave(View group) { return theater_leave(theater_utf8(group)); }
+/// Ids of the group's members.
+inline Result<Span<View>> members(View group) {
+  const theater_view* ids = nullptr;
+  size_t count = 0;
+  if (const theater_status read = theater_members(theater_utf8(group), &ids, &count); read.failed)
+    return Failure{read.text};
+  return Span<View>{reinterpret_cast<const View*>(ids), count};
+}
+/// Sends the message to each member of the group; how many accepted it.
+inline Result<uint32_t> publish(View group, View message) {
+  uint32_t accepted = 0;
+  if (const theater_status sent = theater_publish(theater_utf8(group), message, &accepted); sent.failed)
+    return Failure{sent.text};
+  return accepted;
+}
 
 template <class... Parts>
 void log(const Parts&... parts) {
