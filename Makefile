@@ -46,11 +46,12 @@ fuzz: ## every fuzz target for SECONDS=60
 	@scripts/build.sh fuzz
 	@scripts/fuzz.sh $(SECONDS) $(SEED)
 
-soak: ## the crash tests for longer: 200 times kill -9, every fault of the disk at every place; SEED=1 chooses when
+soak: ## the crash tests for longer: 200 times kill -9, every fault of the disk at every place; SEED=1 chooses when; a million restarts, ten thousand races
 	@scripts/install-deps.sh build test
 	@scripts/build.sh dev
 	@THEATER_CRASH_KILLS=200 THEATER_CRASH_COMPLETE=1 THEATER_CRASH_SEED=$(or $(filter-out 0,$(SEED)),1) \
-	  ctest --preset dev -R '^(kill_test|disk_faults_test|failing_calls_test)$$' --verbose
+	  THEATER_SOAK_RESTARTS=1000000 THEATER_SOAK_SEEDS=10000 \
+	  ctest --preset dev -R '^(kill_test|disk_faults_test|failing_calls_test|restarts_test|cell_lifecycle_test)$$' --verbose
 
 bench: ## the measuring programs in bench/
 	@scripts/install-deps.sh build bench

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <random>
 
 #include "base/clock.h"
@@ -119,9 +120,19 @@ TEST_P(CellLifecycle, who_waits_for_one_that_ends_after_its_turn_gets_the_answer
   EXPECT_EQ(heard, "at last");
 }
 
-/// Messages, requests, channels and timers under way while actors are paused, continued, stopped with and without
-/// patience. TearDown checks the accounts and that every chain is whole.
-TEST_P(CellLifecycle, whatever_is_under_way_when_actors_pause_and_end_is_accounted_for) {
+/// Messages, requests, channels, timers and groups under way while actors are paused, continued, stopped with and
+/// without patience. TearDown checks the accounts and that every chain is whole.
+class Races : public CellLifecycle {};
+
+/// `make test` takes a sample, `make soak` ten thousand.
+int seeds() {
+  const char* text = std::getenv("THEATER_SOAK_SEEDS");
+  return text == nullptr ? 100 : std::atoi(text);
+}
+
+INSTANTIATE_TEST_SUITE_P(ThreadsAndSeeds, Races, ::testing::Range(0, seeds()));
+
+TEST_P(Races, whatever_is_under_way_when_actors_pause_and_end_is_accounted_for) {
   std::mt19937_64 random(static_cast<std::uint64_t>(GetParam()));
   std::vector<ActorId> ids;
   for (int i = 0; i < 8; ++i) {
@@ -135,10 +146,15 @@ TEST_P(CellLifecycle, whatever_is_under_way_when_actors_pause_and_end_is_account
       if (hops > 0) {
         const std::string next(1, static_cast<char>('a' + hops - 1));
         co_await me.send(pick(), next);
+        co_await me.send_after(static_cast<std::uint64_t>(hops), pick(), next);
+        const Answer timer = number_of(co_await me.send_every(10, pick(), ""));
+        co_await me.join("all");
+        co_await me.publish("all", "");
         co_await me.sleep(static_cast<std::uint64_t>(hops));
         co_await me.request(pick(), next);
         const Answer channel = answer_of(co_await me.open_channel(pick(), next));
         if (channel.ok) co_await me.send_on_channel(channel.value, next);
+        if (timer.ok && hops > 1) co_await me.cancel_timer(std::stoull(timer.value));
       }
       co_return nothing();
     });
@@ -170,7 +186,8 @@ TEST_P(CellLifecycle, whatever_is_under_way_when_actors_pause_and_end_is_account
     }
   }
   for (const ActorId& id : ids) world.on_cell(id, [](actor::ActorCell& cell) { cell.go_on(); });
-  world.settle();
+  world.run_steps(1'000);
+  // TearDown stops them all, with their timers, which would go on for ever.
 }
 
 }  // namespace

@@ -31,6 +31,16 @@ class Lifecycle : public RuntimeTest {
     second = children.at(1);
     return boss;
   }
+  ActorId spawn_below(const ActorId& parent, const std::string& name, const std::string& component,
+                      const std::string& more) {
+    const auto blueprint = runtime->prepare(*parse(manifest_text(name, component, more)));
+    EXPECT_TRUE(blueprint) << blueprint.error().to_string();
+    SpawnOptions options;
+    options.parent = parent;
+    const auto id = runtime->spawn(*blueprint, std::move(options));
+    EXPECT_TRUE(id) << id.error().to_string();
+    return id.value_or(ActorId());
+  }
   /// A worker without a boss.
   ActorId spawn_worker(const std::string& more = "") { return spawn("worker", "worker", more); }
 
@@ -162,6 +172,70 @@ TEST_F(Lifecycle, too_many_restarts_are_the_parent_s_own_failure) {
   EXPECT_EQ(ended(boss).end_reason, StopReason::kFailed);
   EXPECT_THAT(ended(boss).end_message, HasSubstr("too many restarts"));
   EXPECT_EQ(ended(first).end_reason, StopReason::kParent);
+}
+
+constexpr const char* kAtOnce = "backoff_ms = { min = 0, jitter = 0 }\n";
+
+TEST_F(Lifecycle, a_child_that_fails_in_init_every_time_is_tried_as_often_as_allowed_and_then_fails_its_parent) {
+  const ActorId parent =
+      spawn("parent", "guests/echo", "[supervision]\nmax_restarts = 3\nwithin_s = 60\n" + std::string(kAtOnce));
+  const ActorId child = spawn_below(parent, "child", "guests/fails_to_start",
+                                    "[[handler]]\ntype = \"registry\"\n[supervision]\nrestart = \"permanent\"\n");
+  const ActorId storm = spawn("storm", "guests/echo");
+  send(child, "crash");
+  EXPECT_THAT(ended(parent).end_message, HasSubstr("too many restarts"));
+  EXPECT_THAT(lives(child),
+              ElementsAre("spawned", "failed", "restarted", "failed", "restarted", "failed", "restarted", "failed"));
+  EXPECT_EQ(runtime->living(), 1u);
+  EXPECT_EQ(ask_text(storm, "still there?"), "still there?");
+}
+
+TEST_F(Lifecycle, an_actor_that_fails_in_init_every_time_stays_away_in_the_end) {
+  const ActorId id = spawn("child", "guests/fails_to_start",
+                           "[[handler]]\ntype = \"registry\"\n[supervision]\nrestart = \"permanent\"\nmax_restarts = "
+                           "5\nwithin_s = 60\n" +
+                               std::string(kAtOnce));
+  spawn("storm", "guests/echo");
+  send(id, "crash");
+  EXPECT_EQ(ended(id).status, ActorStatus::kFailed);
+  EXPECT_EQ(info(id).restarts, 5u);
+  EXPECT_EQ(runtime->living(), 1u);
+}
+
+TEST_F(Lifecycle, a_supervisor_that_fails_while_it_hears_of_a_failure_comes_back_without_its_children) {
+  const std::string supervision = "[[handler]]\ntype = \"supervisor\"\n[supervision]\nrestart = \"permanent\"\n";
+  const ActorId parent = spawn("parent", "guests/fails_as_supervisor", supervision + kAtOnce);
+  // One would come back, one never failed: both end with their parent.
+  const std::string transient = "[supervision]\nrestart = \"transient\"\n";
+  const ActorId failing = spawn_below(parent, "failing", "worker", transient);
+  const ActorId quiet = spawn_below(parent, "quiet", "worker", transient);
+  send(failing, "crash");
+  wait_for_log("parent", "and so do I");
+  wait_for_restarts(parent, 1);
+  EXPECT_THAT(runtime->children(parent), IsEmpty());
+  EXPECT_EQ(ended(quiet).end_reason, StopReason::kParent);
+  EXPECT_TRUE(has_ended(ended(failing).status));
+  EXPECT_EQ(runtime->living(), 1u);
+  EXPECT_THAT(lives(parent), ElementsAre("spawned", "failed", "restarted"));
+  // And once more, with new children.
+  const ActorId another = spawn_below(parent, "another", "worker", transient);
+  send(another, "crash");
+  wait_for_restarts(parent, 2);
+  EXPECT_EQ(runtime->living(), 1u);
+}
+
+TEST_F(Lifecycle, a_supervisor_that_fails_at_every_failure_ends_with_too_many_restarts_of_its_own) {
+  const ActorId parent = spawn("parent", "guests/fails_as_supervisor",
+                               "[[handler]]\ntype = \"supervisor\"\n[supervision]\nrestart = \"permanent\"\n"
+                               "max_restarts = 2\nwithin_s = 60\n" +
+                                   std::string(kAtOnce));
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    const ActorId child = spawn_below(parent, "child", "worker", "");
+    send(child, "crash");
+    if (i < 3) wait_for_restarts(parent, i);
+  }
+  EXPECT_EQ(ended(parent).status, ActorStatus::kFailed);
+  EXPECT_EQ(runtime->living(), 0u);
 }
 
 TEST_F(Lifecycle, a_parent_that_comes_back_makes_its_children_anew) {

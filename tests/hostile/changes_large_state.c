@@ -1,0 +1,21 @@
+// Changes a large state with each message, and sends itself the next.
+#include <theater.h>
+
+static char self_text[64];
+static size_t self_size;
+
+theater_status theater_on_start(theater_state* state, theater_view self) {
+  (void)state;
+  self_size = self.size < sizeof self_text ? self.size : sizeof self_text;
+  __builtin_memcpy(self_text, self.data, self_size);
+  return theater_ok();
+}
+
+theater_status theater_on_send(theater_state* state, theater_view message) {
+  (void)state, (void)message;
+  static char large[500000];
+  large[0]++;
+  state->present = true;
+  state->bytes = theater_bytes(large, sizeof large);
+  return theater_send(theater_bytes(self_text, self_size), message);
+}

@@ -1,0 +1,19 @@
+// Sets a timer for now and one for ever, and traps before they come.
+#include <theater.h>
+
+static char self_text[64];
+static size_t self_size;
+
+theater_status theater_on_start(theater_state* state, theater_view self) {
+  (void)state;
+  self_size = self.size < sizeof self_text ? self.size : sizeof self_text;
+  __builtin_memcpy(self_text, self.data, self_size);
+  return theater_ok();
+}
+
+theater_status theater_on_send(theater_state* state, theater_view message) {
+  (void)state, (void)message;
+  (void)theater_send_after(0, theater_bytes(self_text, self_size), message);
+  (void)theater_send_every(10, theater_text("good"), message);
+  __builtin_trap();
+}
