@@ -116,12 +116,16 @@ class Starts {
     longest_ms_ = std::max(longest_ms_, start_ms);
   }
   long longest_ms() const { return longest_ms_; }
-  /// Each of them in a complete run, which has the machine for itself; otherwise half of them.
+  /// Each of them in a complete run, which has the machine for itself. Beside other tests and their syncs half of them,
+  /// in ten times as long.
   void expect_quick() {
     ASSERT_FALSE(took_ms_.empty());
     std::ranges::sort(took_ms_);
-    const bool is_complete = std::getenv("THEATER_CRASH_COMPLETE") != nullptr;
-    EXPECT_LE(is_complete ? took_ms_.back() : took_ms_[took_ms_.size() / 2], kStartMs);
+    if (std::getenv("THEATER_CRASH_COMPLETE") != nullptr) {
+      EXPECT_LE(took_ms_.back(), kStartMs);
+    } else {
+      EXPECT_LE(took_ms_[took_ms_.size() / 2], 10 * kStartMs);
+    }
   }
 
  private:
