@@ -42,6 +42,7 @@ void try_body(std::string_view text) {
   static_cast<void>(theater::server::read_start(request));
   static_cast<void>(theater::server::read_replay(request));
   static_cast<void>(theater::server::read_fork(request));
+  static_cast<void>(theater::server::read_update(request));
   static_cast<void>(theater::server::names_type(text, "application/json"));
 }
 

@@ -52,6 +52,19 @@ struct RemoteActor {
   std::string json;
 };
 
+/// How an update went.
+struct RemoteUpdate {
+  bool updated = false;
+  /// SHA-256 of the component before and of the new one, in hexadecimal.
+  std::string former;
+  std::string component;
+  /// Where a preflight was asked for: "same", "differs" or "not-told", and what it says in a line for each difference.
+  std::string preflight;
+  std::vector<std::string> findings;
+  /// All of it.
+  std::string json;
+};
+
 struct RemoteEvent {
   ActorId actor;
   std::uint64_t sequence = 0;
@@ -130,6 +143,9 @@ class Client {
   /// Ends it with its children and makes it anew: same id, name and chain, first state. kStopped while it is being
   /// ended.
   Result<RemoteActor> restart(std::string_view actor);
+  /// Goes on with another component. With `preflight` nothing is changed when a re-run of the actor's chain with it
+  /// differs; that is no error.
+  Result<RemoteUpdate> update(std::string_view actor, ByteView component, bool preflight);
   /// No turn begins until unpause(); messages wait. kNotRunning unless it runs.
   Result<RemoteActor> pause(std::string_view actor);
   Result<RemoteActor> unpause(std::string_view actor);

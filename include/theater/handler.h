@@ -19,7 +19,6 @@ namespace theater {
 
 namespace actor {
 class ActorCell;
-struct ActorSpec;
 }  // namespace actor
 
 /// A function of a WIT interface that a handler implements for guests.
@@ -92,7 +91,6 @@ class Poster {
   void* gate_ = nullptr;
   std::uint32_t generation_ = 0;
   std::uint16_t first_slot_ = 0;
-  std::shared_ptr<const actor::ActorSpec> spec_;
 };
 
 /// One host call under way.

@@ -142,6 +142,15 @@ struct ChainPolicy {
   bool operator==(const ChainPolicy&) const = default;
 };
 
+/// `[instance]`. What the actor keeps in memory while it has nothing to do.
+struct InstancePolicy {
+  /// After so long without a message its instance is given up, with all that its component kept beside its state, and
+  /// made again at the next message; 0: never.
+  std::uint64_t evict_after_ms = 0;
+
+  bool operator==(const InstancePolicy&) const = default;
+};
+
 /// When a child that has ended is started again.
 enum class RestartPolicy : std::uint8_t {
   kTemporary,  ///< never
@@ -257,6 +266,7 @@ struct Manifest {
   Permissions permission_policy;
   ActorLimits limits;
   ChainPolicy chain;
+  InstancePolicy instance;
   Supervision supervision;
 
   /// What errors call it: its path, or what the caller named it.

@@ -73,6 +73,8 @@ struct ReplayOptions {
   /// Components that the source does not hold; or just one that the chain does not name, which takes the place of all
   /// that it names: fuel and backtraces are then not compared.
   std::vector<Bytes> components;
+  /// The one component given takes the place of all, named by the chain or not.
+  bool replace_all = false;
   /// The manifest's text, for its limits, where the source does not hold it.
   std::optional<std::string> manifest;
   /// The last event to go through.

@@ -17,6 +17,7 @@
 #include "theater/handlers.h"
 #include "theater/id.h"
 #include "theater/manifest.h"
+#include "theater/replay.h"
 #include "theater/router.h"
 
 namespace theater {
@@ -130,7 +131,6 @@ class Blueprint {
   friend class Runtime;
   friend class runtime::RuntimeCore;
   std::shared_ptr<const actor::ActorSpec> spec_;
-  std::shared_ptr<const void> linked_;
 };
 
 /// The event of another actor's chain from which a new actor goes on.
@@ -208,6 +208,23 @@ struct WaitReport {
   std::vector<ShardActivity> shards;
 };
 
+struct UpdateOptions {
+  /// First re-run what is kept of the actor's chain, from its last update on, with the new component, and change
+  /// nothing when it does anything else than was recorded.
+  bool preflight = false;
+};
+
+/// How a hot update went.
+struct UpdateReport {
+  /// SHA-256 of the component before, and of the new one.
+  Digest former{};
+  Digest component{};
+  /// What the re-run found, where one was asked for.
+  std::optional<ReplayReport> preflight;
+  /// The new component has taken over. If not, the re-run differs or could not be made, and nothing was changed.
+  bool is_done = false;
+};
+
 /// A chain as the runtime keeps it, and what verifying it found.
 struct ChainReport {
   std::uint64_t events = 0;
@@ -275,6 +292,13 @@ class Runtime {
   Result<void> pause(const ActorId& id);
   /// kNotRunning unless it is paused.
   Result<void> unpause(const ActorId& id);
+  /// Goes on with another component: id, mailbox, state, channels, children and chain stay. It must do with what the
+  /// actor's manifest grants and export what the present one does. Between two turns its instance takes over: its
+  /// theater:ext/migrate, if it exports that, is called with the state, then its init. When anything of that fails or
+  /// takes longer than limits::kUpdateTimeoutMs, the former instance goes on as it was, and the error says why:
+  /// kInvalidComponent, kMissingHandler, kGuestError, kTimeout; kNotFound, kStopped and kNotRunning for an actor that
+  /// does not run; kUnavailable while another update of it is under way.
+  Result<UpdateReport> update(const ActorId& id, ByteView component, const UpdateOptions& options = {});
   /// In the order of their start.
   std::vector<ActorId> children(const ActorId& id) const;
   /// Waits until the actor has ended, or the time is over (kTimeout).

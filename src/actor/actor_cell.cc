@@ -5,8 +5,10 @@
 
 #include "actor/turn_failure.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "chain/link_codec.h"
+#include "chain/runtime_notes.h"
 #include "sched/task.h"
 
 namespace theater::actor {
@@ -26,12 +28,14 @@ void ActorSpec::set_permissions(EffectivePermissions effective) {
   }
 }
 
-std::uint32_t ActorSpec::accepted_kinds() const {
-  std::uint32_t kinds = 1u << static_cast<unsigned>(MessageKind::kPosted);
-  for (std::uint16_t slot = 0; slot < kFirstPostedSlot; ++slot) {
-    if (export_of(slot) != kNotExported) kinds |= 1u << slot;
+std::uint64_t ActorSpec::accepted() const {
+  // init is called by the actor itself only, also where an update brings it.
+  std::uint64_t bits = accepted_bit(MessageKind::kInit) | accepted_bit(MessageKind::kPosted);
+  for (std::uint16_t slot = 0; slot < exports.size(); ++slot) {
+    if (exports[slot] == kNotExported) continue;
+    bits |= slot < kFirstPostedSlot ? accepted_bit(static_cast<MessageKind>(slot)) : posted_bit(slot);
   }
-  return kinds;
+  return bits;
 }
 
 ActorCell::ActorCell(ShardServices& services, std::shared_ptr<const ActorSpec> spec, Start start)
@@ -55,6 +59,17 @@ ActorCell::~ActorCell() {
   services_.forget(*this);
   if (deadline_) services_.shard.timers().disarm(*deadline_);
   if (ending_) services_.shard.timers().disarm(*ending_);
+  if (update_) services_.shard.timers().disarm(*update_);
+  services_.idle_actors.remove(*this);
+}
+
+Result<std::unique_ptr<Guest>> ActorCell::make_guest(const ActorSpec& spec) {
+  is_making_guest_ = true;
+  auto guest = spec.make_guest(*this);
+  const bool is_full = !guest && guest.error().code() == ErrorCode::kResourceExhausted;
+  if (is_full && services_.idle_actors.evict_oldest(limits::kEvictedAtOnce) > 0) guest = spec.make_guest(*this);
+  is_making_guest_ = false;
+  return guest;
 }
 
 Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
@@ -65,30 +80,19 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
                                    .bytes = limits.mailbox_bytes,
                                    .message_bytes = limits.message_max_bytes,
                                    .drop_oldest = limits.mailbox_overflow == MailboxOverflow::kDropOldest,
-                                   .accepts = spec_->accepted_kinds()});
+                                   .accepts = spec_->accepted()});
   // First, since a handler may record something as soon as it is made.
   begin_link();
   record_started();
   if (!origin_.empty()) services_.builder.note("runtime.forked", as_bytes(origin_));
   seal_link();
-  handlers_.reserve(spec_->handlers.size());
-  for (std::size_t i = 0; i < spec_->handlers.size(); ++i) {
-    auto made = spec_->handlers[i]->create({.actor = *this,
-                                            .config = spec_->config_of(i),
-                                            .manifest = spec_->manifest,
-                                            .permissions = spec_->permissions,
-                                            .poster = poster_for(i)});
-    if (!made) {
-      for (const auto& handler : handlers_) handler->actor_ended();
-      handlers_.clear();
-      services_.gates.close(address_);
-      begin_link();
-      mark_ended(StopReason::kFailed, made.error().to_string());
-      record_stopped();
-      seal_link();
-      return fail(std::move(made.error()));
-    }
-    handlers_.push_back(std::move(*made));
+  if (auto made = make_handlers(*spec_); !made) {
+    services_.gates.close(address_);
+    begin_link();
+    mark_ended(StopReason::kFailed, made.error().to_string());
+    record_stopped();
+    seal_link();
+    return made;
   }
   if (spec_->export_of(static_cast<std::uint16_t>(MessageKind::kInit)) == ActorSpec::kNotExported) {
     phase_ = ActorPhase::kRunning;
@@ -96,22 +100,59 @@ Result<void> ActorCell::start(std::unique_ptr<Guest> guest) {
     start_to_announce_ = true;
     announce_start();
     let_effects_go();
+    stay_idle();
     return {};
   }
-  Message* init = services_.messages.take();
-  init->kind = MessageKind::kInit;
-  init->slot = static_cast<std::uint16_t>(MessageKind::kInit);
-  init->counts_as_message = false;
-  init->target = address_;
-  init->target_id = id_;
-  init->sender = ActorId();
-  init->reserved_bytes = 0;
+  enqueue(make_init());
+  return {};
+}
+
+/// All of the spec's that are not there yet. After an error those that were there are as before.
+Result<void> ActorCell::make_handlers(const ActorSpec& spec) {
+  const std::size_t before = handlers_.size();
+  const ActorSpec& kept = past_ ? *past_->made_with : *spec_;
+  handlers_.reserve(spec.handlers.size());
+  for (std::size_t i = before; i < spec.handlers.size(); ++i) {
+    auto made = spec.handlers[i]->create({.actor = *this,
+                                          .config = kept.config_of(i),
+                                          .manifest = kept.manifest,
+                                          .permissions = kept.permissions,
+                                          .poster = poster_for(spec, i)});
+    if (!made) {
+      drop_handlers(before);
+      return fail(std::move(made.error()));
+    }
+    handlers_.push_back(std::move(*made));
+  }
+  return {};
+}
+
+/// All beyond the first `count`.
+void ActorCell::drop_handlers(std::size_t count) {
+  for (std::size_t i = count; i < handlers_.size(); ++i) handlers_[i]->actor_ended();
+  handlers_.resize(count);
+}
+
+/// A call that does not count as a message; its place is reserved, whatever the mailbox's bounds.
+Message* ActorCell::make_call(MessageKind kind, std::uint16_t slot, ByteView params) {
+  Message* message = services_.messages.take();
+  message->kind = kind;
+  message->slot = slot;
+  message->counts_as_message = false;
+  message->target = address_;
+  message->target_id = id_;
+  message->sender = ActorId();
+  message->cause_sequence = 0;
+  message->reserved_bytes = static_cast<std::uint32_t>(params.size());
+  message->set_plain_params(params);
+  address_.gate->reserve_always(address_.generation, kind, params.size());
+  return message;
+}
+
+Message* ActorCell::make_init() {
   Bytes params;
   ValueWriter(params).string(to_string(id_));
-  init->set_plain_params(params);
-  address_.gate->reserve_always(address_.generation, MessageKind::kInit, 0);
-  enqueue(init);
-  return {};
+  return make_call(MessageKind::kInit, static_cast<std::uint16_t>(MessageKind::kInit), params);
 }
 
 void ActorCell::record_started() {
@@ -213,12 +254,18 @@ void ActorCell::run() {
   in_activation_ = true;
   services_.activation_begins(*address_.gate, begin_link());
   if (suspended_) resume_turn();
+  if (update_) advance_update();
   for (unsigned turns = 0; turns < limits::kBatchMessages; ++turns) {
     if (suspended_ || paused_ || phase_ == ActorPhase::kEnded || mailbox_.empty()) break;
+    if (guest_ == nullptr && !make_again()) break;
     if (turns > 0) services_.builder.set_time(wall_ns());
     make_room_in_link();
     start_turn(mailbox_.pop());
   }
+  end_activation();
+}
+
+void ActorCell::end_activation() {
   in_activation_ = false;
   services_.activation_ended();
   if (phase_ == ActorPhase::kEnded) {
@@ -230,6 +277,38 @@ void ActorCell::run() {
   announce_start();
   let_effects_go();
   if (ready()) services_.shard.schedule(*this);
+  stay_idle();
+}
+
+std::uint64_t ActorCell::evict_after_ns() const { return spec_->manifest.instance.evict_after_ms * kNsPerMs; }
+
+/// From now on the time counts after which its instance goes.
+void ActorCell::stay_idle() {
+  if (evict_after_ns() == 0) return;
+  active_ns_ = monotonic_ns();
+  if (guest_ != nullptr) services_.idle_actors.add(*this);
+}
+
+bool ActorCell::evict() {
+  const bool is_idle = phase_ == ActorPhase::kRunning && !in_activation_ && !suspended_ && !update_ && mailbox_.empty();
+  if (guest_ == nullptr || !is_idle || evict_after_ns() == 0) return false;
+  services_.idle_actors.remove(*this);
+  guest_.reset();
+  touched_ = {};
+  state_.shrink_to_fit();
+  return true;
+}
+
+bool ActorCell::make_again() {
+  auto guest = make_guest(*spec_);
+  if (!guest) {
+    mark_failed(FailureReason::kHostError, "its instance could not be made again: " + guest.error().to_string());
+    return false;
+  }
+  guest_ = std::move(*guest);
+  make_room_in_link();
+  services_.builder.note(chain::kInstanceRenewedNote, {});
+  return true;
 }
 
 void ActorCell::let_effects_go() {
@@ -241,6 +320,7 @@ void ActorCell::let_effects_go() {
 }
 
 void ActorCell::refuse_turns() {
+  if (update_ && !is_trying_update()) refuse_update(Error(ErrorCode::kUnavailable, std::string(kNotRecorded)));
   while (!mailbox_.empty()) {
     Message* message = mailbox_.pop();
     const bool is_init = message->kind == MessageKind::kInit;
@@ -322,6 +402,10 @@ void ActorCell::turn_advanced(const te_outcome& outcome) {
 void ActorCell::turn_failed(FailureReason reason, std::string_view how, const std::string& error) {
   const bool is_init = current_->kind == MessageKind::kInit;
   const std::string message = (is_init ? "init" : "handler") + std::string(how) + error;
+  if (is_trying_update()) {
+    update_->failure = spec_->functions.exports[spec_->export_of(current_->slot)] + std::string(how) + error;
+    return finish_turn({.status = TE_CALL_GUEST_ERROR, .result = {}, .error = error});
+  }
   // One that is resumed has the state of its last turn already: that is not lost to it.
   const bool failed_to_start = is_init && !is_initialized_;
   if (!failed_to_start) log(message);
@@ -371,17 +455,21 @@ void ActorCell::turn_trapped(const te_outcome& outcome) {
   const std::string error = explain_trap(outcome, spec_->manifest.limits);
   services_.builder.failed(failure_of(outcome.trap), error, as_text(from_engine(outcome.backtrace)), outcome.fuel_used);
   std::string message = "trapped in " + spec_->functions.exports[spec_->export_of(current_->slot)] + ": " + error;
+  const bool is_trial = is_trying_update();
+  if (is_trial) update_->failure = message;
   const ByteView backtrace = from_engine(outcome.backtrace);
   if (!backtrace.empty()) message += "\n" + std::string(as_text(backtrace));
   finish_turn({.status = TE_CALL_TRAPPED, .result = {}, .error = error});
-  mark_failed(failure_of(outcome.trap), std::move(message));
+  if (!is_trial) mark_failed(failure_of(outcome.trap), std::move(message));
 }
 
 void ActorCell::finish_turn(const TurnResult& result) {
   Message* message = current_;
   current_ = nullptr;
   if (message->kind == MessageKind::kInit) {
-    if (result.status == TE_CALL_RETURNED || (is_initialized_ && result.status == TE_CALL_GUEST_ERROR)) {
+    if (phase_ != ActorPhase::kStarting) {
+      // Of a new component: it ran before.
+    } else if (result.status == TE_CALL_RETURNED || (is_initialized_ && result.status == TE_CALL_GUEST_ERROR)) {
       phase_ = ActorPhase::kRunning;
       was_running_ = true;
       start_to_announce_ = true;
@@ -390,7 +478,10 @@ void ActorCell::finish_turn(const TurnResult& result) {
     hooks_->turn_ended(*message, result);
   }
   services_.recycle(message);
-  if (phase_ == ActorPhase::kEnded) return;
+  if (phase_ != ActorPhase::kEnded && !is_trying_update()) end_if_asked();
+}
+
+void ActorCell::end_if_asked() {
   if (stop_requested_) {
     mark_ended(StopReason::kShutdown, "shutdown");
   } else if (ending_) {
@@ -429,7 +520,7 @@ bool ActorCell::count_event_bytes(std::uint64_t bytes) {
 }
 
 te_host_status ActorCell::host_call(std::uint32_t import_index, te_value params, te_host_reply* reply) {
-  if (handlers_.empty()) {
+  if (handlers_.empty() || is_making_guest_) {
     // A start function, e.g. of a C++ global object: there is no turn yet that the call could belong to.
     static constexpr std::string_view kTooEarly = "host functions cannot be called while the instance is being made";
     reply->value = {.head = to_engine(as_bytes(kTooEarly)), .body = {}};
@@ -507,12 +598,11 @@ Completion ActorCell::completion_token() const {
   return completion;
 }
 
-Poster ActorCell::poster_for(std::size_t handler) const {
+Poster ActorCell::poster_for(const ActorSpec& spec, std::size_t handler) const {
   Poster poster;
   poster.gate_ = address_.gate;
   poster.generation_ = address_.generation;
-  poster.first_slot_ = spec_->first_slots[handler];
-  poster.spec_ = spec_;
+  poster.first_slot_ = spec.first_slots[handler];
   return poster;
 }
 
@@ -575,17 +665,9 @@ void ActorCell::go_on() {
 
 bool ActorCell::call_later(std::uint16_t slot, ByteView params, const std::optional<Cause>& cause) {
   if (phase_ == ActorPhase::kEnded || spec_->export_of(slot) == ActorSpec::kNotExported) return false;
-  address_.gate->reserve_always(address_.generation, MessageKind::kPosted, params.size());
-  Message* message = services_.messages.take();
-  message->kind = MessageKind::kPosted;
-  message->slot = slot;
-  message->counts_as_message = false;
-  message->target = address_;
-  message->target_id = id_;
+  Message* message = make_call(MessageKind::kPosted, slot, params);
   message->sender = cause ? cause->actor : ActorId();
   message->cause_sequence = cause ? cause->sequence : 0;
-  message->reserved_bytes = static_cast<std::uint32_t>(params.size());
-  message->set_plain_params(params);
   enqueue(message);
   return true;
 }
@@ -615,12 +697,14 @@ void ActorCell::finish_end() {
   announce_start();
   if (deadline_) services_.shard.timers().disarm(*deadline_);
   if (ending_) services_.shard.timers().disarm(*ending_);
+  services_.idle_actors.remove(*this);
   services_.gates.close(address_);
   if (current_ != nullptr) {
     // A suspended turn. The guest goes first: it must not see what follows.
     guest_.reset();
     finish_turn({.status = TE_CALL_TRAPPED, .result = {}, .error = "the actor was stopped"});
   }
+  if (update_) lose_update();
   for (const auto& handler : handlers_) handler->actor_ended();
   while (!mailbox_.empty()) services_.drop(mailbox_.pop(), Undelivered::kStopped);
   suspended_ = false;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,17 +41,21 @@ struct ActorSpec {
   std::vector<HandlerConfig> configs;
   /// By handler: its first slot in `exports`.
   std::vector<std::uint16_t> first_slots;
+  /// The slot of what turns a former component's state into one of this component; 0: none is exported.
+  std::uint16_t migrate_slot = 0;
   FunctionTable functions;
   Digest component_digest{};
   std::uint64_t turn_deadline_ticks = UINT64_MAX;
+  /// Makes an instance of the component for this cell, on the cell's shard. kResourceExhausted when there is no room.
+  std::function<Result<std::unique_ptr<Guest>>(ActorCell& cell)> make_guest;
 
   std::uint32_t export_of(std::uint16_t slot) const { return slot < exports.size() ? exports[slot] : kNotExported; }
   /// Once manifest, handlers and imports are there.
   void set_permissions(EffectivePermissions effective);
   /// What the manifest says to the handler in this place; nothing to one that needs no grant.
   const HandlerConfig& config_of(std::size_t handler) const;
-  /// A bit for each MessageKind that is exported.
-  std::uint32_t accepted_kinds() const;
+  /// What the gate of an actor takes, in bits.
+  std::uint64_t accepted() const;
 };
 
 /// How a turn ended, for whoever waits for its outcome.
@@ -87,6 +92,13 @@ class MessageHooks {
   virtual std::size_t outstanding_requests() const = 0;
 };
 
+/// What an actor ran before it was updated.
+struct FormerComponent {
+  std::shared_ptr<const ActorSpec> spec;
+  /// Its events come before this sequence, and after those of the one before it.
+  std::uint64_t end_sequence = 0;
+};
+
 enum class ActorPhase : std::uint8_t { kStarting, kRunning, kEnded };
 
 /// An actor: its mailbox, state, guest and chain, and the turns that join them. It stays on its shard for good and is
@@ -110,6 +122,9 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   ActorCell(ShardServices& services, std::shared_ptr<const ActorSpec> spec, Start start);
   ~ActorCell();
 
+  /// An instance of the component with this spec. When there is no room for it, idle actors of the shard give up
+  /// theirs.
+  Result<std::unique_ptr<Guest>> make_guest(const ActorSpec& spec);
   /// Makes the handlers' sides, opens the gate, records the start and queues init.
   Result<void> start(std::unique_ptr<Guest> guest);
   /// Ends the actor, at once and from outside of its turns: a suspended call is given up, waiting messages become dead
@@ -123,6 +138,23 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   void pause();
   void go_on();
   bool is_paused() const { return paused_; }
+  using Updated = std::function<void(Result<void>)>;
+  /// Goes on with another component once the running turn is over, before the next message: its migrate is called with
+  /// the state, then its init. If its instance cannot be made, or one of the two fails or does not end in time, the
+  /// former instance goes on with the state that it had, and nothing but the chain tells of it. `spec` is made for this
+  /// actor's manifest: its handlers begin with those of the present spec. `done` is called once, when what it tells may
+  /// be known: nothing, or why the former one goes on.
+  void update(std::shared_ptr<const ActorSpec> spec, Updated done);
+  /// Gives up the instance, with all that the component kept in it; it is made again before the next turn. False when
+  /// the actor is not idle, or has none.
+  bool evict();
+  bool has_instance() const { return guest_ != nullptr; }
+  /// How long it must be idle to be evicted; 0: it never is.
+  std::uint64_t evict_after_ns() const;
+  /// Whose events came before those of the present component, the oldest first; the last
+  /// limits::kFormerComponentsKept.
+  const std::vector<FormerComponent>& former_components() const;
+
   /// Queues a call of the exported function in this slot, even when the mailbox is full: for what must not be lost and
   /// is bounded otherwise. False when the component does not export it.
   bool call_later(std::uint16_t slot, ByteView params, const std::optional<Cause>& cause);
@@ -195,7 +227,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   /// The suspended call gets `result` at `deadline_ns` (monotonic).
   void set_call_deadline(std::uint64_t deadline_ns, Bytes result);
   Completion completion_token() const;
-  Poster poster_for(std::size_t handler) const;
+  Poster poster_for(const ActorSpec& spec, std::size_t handler) const;
 
   /// On its shard: a message has arrived.
   void enqueue(Message* message);
@@ -206,6 +238,9 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   void prefetch() const override;
 
  private:
+  friend class IdleActors;
+  static constexpr std::uint32_t kNotIdle = UINT32_MAX;
+
   class CallDeadline final : public sched::Timer {
    public:
     explicit CallDeadline(ActorCell& cell) : cell_(cell) {}
@@ -227,6 +262,68 @@ class ActorCell final : public sched::Runnable, public ActorContext {
     ActorCell& cell_;
   };
 
+  /// An update under way; fires when it took too long.
+  class Update final : public sched::Timer {
+   public:
+    Update(ActorCell& cell, std::shared_ptr<const ActorSpec> spec, Updated done)
+        : spec(std::move(spec)), done(std::move(done)), cell_(cell) {}
+    void expired() override;
+    /// The new component has the actor's place, and may still lose it.
+    bool is_trying() const { return next != Step::kTakeOver; }
+
+    /// What comes once no turn runs.
+    enum class Step : std::uint8_t { kTakeOver, kMigrate, kInit, kCommit };
+    Step next = Step::kTakeOver;
+    std::shared_ptr<const ActorSpec> spec;
+    Updated done;
+    /// Why the last turn failed; none while none did.
+    std::optional<std::string> failure;
+    /// What goes on if the new one fails.
+    std::shared_ptr<const ActorSpec> former_spec;
+    std::unique_ptr<Guest> former_guest;
+    std::optional<Bytes> former_state;
+    /// Sequence of the new component's start.
+    std::uint64_t start_sequence = 0;
+
+   private:
+    ActorCell& cell_;
+  };
+  /// What only an actor has that was updated.
+  struct Past {
+    /// The handlers' sides were made with it, and may refer to its manifest.
+    std::shared_ptr<const ActorSpec> made_with;
+    std::vector<FormerComponent> components;
+  };
+
+  // An update; actor_update.cc.
+  bool is_trying_update() const { return update_ != nullptr && update_->is_trying(); }
+  void advance_update();
+  /// False when that could not be done; the update is over then.
+  bool take_over();
+  void commit_update();
+  void revert_update();
+  /// Its suspended turn is given up.
+  void abort_update();
+  void refuse_update(Error error);
+  /// The actor has ended.
+  void lose_update();
+  std::unique_ptr<Update> take_update();
+  void tell_updated(Updated done, Result<void> result);
+  Result<void> make_handlers(const ActorSpec& spec);
+  void drop_handlers(std::size_t count);
+  void remember_component(std::shared_ptr<const ActorSpec> spec, std::uint64_t end_sequence);
+  /// A turn that no message in the mailbox starts.
+  void call_now(Message* message);
+
+  /// The instance that was given up.
+  bool make_again();
+  void stay_idle();
+  Message* make_call(MessageKind kind, std::uint16_t slot, ByteView params);
+  Message* make_init();
+  void end_activation();
+  /// What was asked for while the turn ran.
+  void end_if_asked();
+
   /// New turns would be recorded nowhere: all that waits is refused.
   void refuse_turns();
   /// The state as it is now is to be kept with the chain.
@@ -238,7 +335,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   std::uint64_t begin_link();
   void make_room_in_link();
   void seal_link();
-  bool ready() const { return suspended_ ? completed_ : !mailbox_.empty() && !paused_; }
+  bool ready() const { return suspended_ ? completed_ : (!mailbox_.empty() && !paused_) || update_ != nullptr; }
   void start_turn(Message* message);
   void resume_turn();
   void turn_advanced(const te_outcome& outcome);
@@ -279,6 +376,7 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   bool in_activation_ = false;
   bool was_running_ = false;
   bool start_to_announce_ = false;
+  bool is_making_guest_ = false;
   /// Its chain is written to a disk.
   bool is_durable_ = false;
   /// Its effects wait until what caused them is safe there.
@@ -320,6 +418,11 @@ class ActorCell final : public sched::Runnable, public ActorContext {
   FailureReason failure_ = FailureReason::kHostError;
   /// Set while the actor ends after its turn.
   std::unique_ptr<EndDeadline> ending_;
+  std::unique_ptr<Update> update_;
+  std::unique_ptr<Past> past_;
+  /// When its last activation ended (monotonic), and its place in the shard's list; only where it may be evicted.
+  std::uint64_t active_ns_ = 0;
+  std::uint32_t idle_place_ = kNotIdle;
 };
 
 }  // namespace theater::actor

@@ -9,8 +9,7 @@ namespace theater::actor {
 
 Reservation MailboxGate::reserve(std::uint32_t generation, MessageKind kind, std::uint64_t bytes) {
   if (!is(generation)) return Reservation::kGone;
-  if ((accepts_.load(std::memory_order_relaxed) & (1u << static_cast<unsigned>(kind))) == 0)
-    return Reservation::kNotAccepted;
+  if ((accepts_.load(std::memory_order_relaxed) & accepted_bit(kind)) == 0) return Reservation::kNotAccepted;
   if (bytes > max_message_bytes_.load(std::memory_order_relaxed)) return Reservation::kTooLarge;
   const std::uint64_t before = load_.fetch_add(kOneMessage + bytes, std::memory_order_relaxed);
   // A mailbox that drops its oldest takes twice as much while messages are on their way to it, and cuts itself on their
@@ -25,8 +24,7 @@ Reservation MailboxGate::reserve(std::uint32_t generation, MessageKind kind, std
 
 Reservation MailboxGate::reserve_always(std::uint32_t generation, MessageKind kind, std::uint64_t bytes) {
   if (!is(generation)) return Reservation::kGone;
-  if ((accepts_.load(std::memory_order_relaxed) & (1u << static_cast<unsigned>(kind))) == 0)
-    return Reservation::kNotAccepted;
+  if ((accepts_.load(std::memory_order_relaxed) & accepted_bit(kind)) == 0) return Reservation::kNotAccepted;
   load_.fetch_add(kOneMessage + bytes, std::memory_order_relaxed);
   return Reservation::kGranted;
 }

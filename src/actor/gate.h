@@ -46,9 +46,16 @@ struct GateLimits {
   std::uint64_t bytes = 0;
   std::uint64_t message_bytes = 0;
   bool drop_oldest = false;
-  /// A bit for each MessageKind that the actor exports a function for.
-  std::uint32_t accepts = 0;
+  std::uint64_t accepts = 0;  ///< see accepted_bit()
 };
+
+/// Slots that handlers may call functions in.
+inline constexpr std::uint16_t kSlotsMax = 63;
+
+/// The bit that says in a gate that a kind of messages is taken, or that the function in a slot from kFirstPostedSlot
+/// on is exported.
+constexpr std::uint64_t accepted_bit(MessageKind kind) { return std::uint64_t{1} << static_cast<unsigned>(kind); }
+constexpr std::uint64_t posted_bit(std::uint16_t slot) { return std::uint64_t{1} << (slot + 1u); }
 
 /// The part of a mailbox that other threads touch: how much stands in it, and whether it is still the same actor's. A
 /// message is accepted by reserving its place here; the place is given back when the message's turn starts or it is
@@ -65,6 +72,13 @@ class alignas(64) MailboxGate {
   Reservation reserve_always(std::uint32_t generation, MessageKind kind, std::uint64_t bytes);
   /// Any thread: gives back the place of one message.
   void release(std::uint64_t bytes) { load_.fetch_sub(kOneMessage + bytes, std::memory_order_relaxed); }
+
+  /// The actor's shard: what is taken from here on, in bits.
+  void accept(std::uint64_t bits) { accepts_.store(bits, std::memory_order_relaxed); }
+  /// Any thread: the actor exports the function in this slot, from kFirstPostedSlot on.
+  bool takes_posted(std::uint16_t slot) const {
+    return (accepts_.load(std::memory_order_relaxed) & posted_bit(slot)) != 0;
+  }
 
   bool is(std::uint32_t generation) const { return generation_.load(std::memory_order_acquire) == generation; }
   std::uint32_t messages() const {
@@ -95,7 +109,7 @@ class alignas(64) MailboxGate {
   /// Messages in the upper 24 bits, bytes in the lower 40, so that both are reserved by one addition.
   std::atomic<std::uint64_t> load_{0};
   std::atomic<std::uint32_t> generation_{0};
-  std::atomic<std::uint32_t> accepts_{0};
+  std::atomic<std::uint64_t> accepts_{0};
   std::atomic<std::uint64_t> max_bytes_{0};
   std::atomic<std::uint64_t> max_message_bytes_{0};
   std::atomic<std::uint32_t> max_messages_{0};

@@ -26,7 +26,7 @@ void Completion::complete(Bytes result) const {
 Result<void> Poster::post(std::size_t export_place, ByteView params) const {
   const ActorAddress target = {.gate = static_cast<MailboxGate*>(gate_), .generation = generation_};
   const auto slot = static_cast<std::uint16_t>(first_slot_ + export_place);
-  if (spec_->export_of(slot) == actor::ActorSpec::kNotExported) {
+  if (!target.gate->takes_posted(slot) && target.gate->is(target.generation)) {
     return fail(ErrorCode::kNotFound, "the component does not export the function");
   }
   switch (target.gate->reserve(target.generation, MessageKind::kPosted, params.size())) {

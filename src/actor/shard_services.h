@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "actor/accounting.h"
+#include "actor/idle_actors.h"
 #include "actor/message.h"
 #include "base/random.h"
 #include "chain/event_sink.h"
@@ -45,6 +46,8 @@ class ActorObserver {
   virtual void actor_released(ActorCell& cell) = 0;
   /// A line that the actor logged.
   virtual void actor_logged(const ActorCell& cell, std::string_view line) = 0;
+  /// Another component has taken over: the cell has its spec.
+  virtual void actor_updated(const ActorCell& /*cell*/) {}
   /// A link was sealed and handed to the sink.
   virtual void link_sealed(const ActorCell& cell, const SealedLink& link) = 0;
 };
@@ -92,7 +95,8 @@ class ShardServices {
         random(std::move(random)),
         gates(gates),
         waits(waits),
-        observer(observer) {}
+        observer(observer),
+        idle_actors(shard) {}
 
   sched::Shard& shard;
   EventSink& sink;
@@ -107,6 +111,7 @@ class ShardServices {
   GateTable& gates;
   WaitGraph& waits;
   ActorObserver& observer;
+  IdleActors idle_actors;
   MessagePool messages;
   Accounting accounting;
   /// Set by the router.

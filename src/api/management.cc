@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "replay/fork.h"
 #include "replay/source.h"
+#include "runtime/read_file.h"
 
 namespace theater::api {
 
@@ -120,6 +121,20 @@ Result<StartedActor> Management::fork(const ActorId& id, ForkRequest request) {
   options.state = std::move(fork->state);
   options.forked_from = {.actor = id, .sequence = request.at, .event_hash = fork->event_hash};
   return spawn(*blueprint, std::move(options));
+}
+
+Result<UpdateReport> Management::update(const ActorId& id, const UpdateRequest& request) {
+  if (request.component.has_value() == request.component_path.has_value()) {
+    return fail(ErrorCode::kInvalidArgument, "give the component or its path, one of the two");
+  }
+  if (request.component_path && !request.component_path->is_absolute()) {
+    return fail(ErrorCode::kInvalidArgument, "the component's path must be absolute");
+  }
+  const UpdateOptions options{.preflight = request.preflight};
+  if (request.component) return runtime_.update(id, *request.component, options);
+  const auto component = runtime::read_file(*request.component_path, limits::kComponentBytes);
+  if (!component) return fail(component.error());
+  return runtime_.update(id, *component, options);
 }
 
 Result<ActorPage> Management::list(const ActorQuery& query) const {

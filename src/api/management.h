@@ -31,6 +31,15 @@ struct StartRequest {
   std::optional<ActorId> parent;
 };
 
+/// What takes an actor's component's place. Exactly one of the two is set.
+struct UpdateRequest {
+  std::optional<Bytes> component;
+  /// Absolute, on this machine.
+  std::optional<std::filesystem::path> component_path;
+  /// See UpdateOptions.
+  bool preflight = false;
+};
+
 struct StartedActor {
   ActorId id;
   std::string name;
@@ -111,6 +120,8 @@ class Management {
   /// The same, recorded as terminated.
   Result<void> terminate(const ActorId& id) { return runtime_.terminate(id); }
   Result<void> restart(const ActorId& id) { return runtime_.restart(id); }
+  /// Returns when the new component has taken over, or the old one goes on. May take seconds, like start().
+  Result<UpdateReport> update(const ActorId& id, const UpdateRequest& request);
   Result<void> pause(const ActorId& id) { return runtime_.pause(id); }
   Result<void> unpause(const ActorId& id) { return runtime_.unpause(id); }
 

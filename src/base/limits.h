@@ -40,6 +40,8 @@ inline constexpr std::uint32_t kChannelsMaxMax = 1'000'000;
 inline constexpr std::uint32_t kChildrenMaxMax = 100'000;
 inline constexpr std::uint32_t kOutstandingRequestsMaxMax = 1'000'000;
 inline constexpr std::uint64_t kStopTimeoutMsMax = 3'600'000;
+/// A day.
+inline constexpr std::uint64_t kEvictAfterMsMax = 86'400'000;
 
 // Supervision, unless the manifest says otherwise, and the largest that it may ask for.
 inline constexpr std::uint32_t kRestartsMax = 3;
@@ -70,6 +72,17 @@ inline constexpr std::size_t kGroupMembers = 10'000;
 /// Hundred years.
 inline constexpr std::uint64_t kRetainHoursMax = 876'000;
 inline constexpr std::uint64_t kRetainBytesMin = 1ull << 20;
+
+// Hot update and eviction.
+/// Longest time from the order to update an actor until the new component has taken over: the end of the actor's
+/// running turn, migrate and init, with what they wait for.
+inline constexpr std::uint64_t kUpdateTimeoutMs = 60'000;
+/// Former components of an actor whose events can be read from memory alone.
+inline constexpr std::size_t kFormerComponentsKept = 16;
+/// Idle instances that are given up at once, the longest idle first, when another is to be made and there is no room.
+inline constexpr std::size_t kEvictedAtOnce = 64;
+/// It is not looked more often than this for actors that have been idle for long enough.
+inline constexpr std::uint64_t kEvictionPaceMs = 1;
 
 // A handler, unless its block says otherwise.
 inline constexpr std::uint64_t kSleepMaxMs = 3'600'000;

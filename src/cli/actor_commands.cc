@@ -148,6 +148,60 @@ void add_act_command(CLI::App& app, Context& context, const std::string& name, c
   });
 }
 
+struct UpdateCommandOptions : RemoteOptions {
+  std::string component;
+  bool preflight = false;
+};
+
+/// It went on as before since the preflight found something.
+constexpr int kExitNotUpdated = 2;
+
+Result<void> update(Client& client, Context& context, const UpdateCommandOptions& options) {
+  const auto component = read_bytes(options.component);
+  if (!component) return fail(component.error());
+  const auto update = client.update(options.actor, *component, options.preflight);
+  if (!update) return fail(update.error());
+  if (!update->updated) context.exit_code = kExitNotUpdated;
+  if (context.json) {
+    context.output.line(update->json);
+    return {};
+  }
+  Output& output = context.output;
+  if (update->updated) {
+    output.line(output.good("UPDATED") + "  " + options.actor + ": " + update->former.substr(0, 16) + " → " +
+                update->component.substr(0, 16));
+  } else if (update->preflight == "differs") {
+    output.line(output.bad("DIFFERS") + "  " + options.actor +
+                " was left as it is: the new component does something else");
+  } else {
+    output.line(output.bad("NOT TOLD") + "  " + options.actor +
+                " was left as it is: it cannot be told to the end what "
+                "the new component does");
+  }
+  for (const std::string& finding : update->findings) output.line("    " + printable(as_bytes(finding), 4000));
+  return {};
+}
+
+void add_update_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<UpdateCommandOptions>();
+  CLI::App* command = app.add_subcommand(
+      "update", "Let an actor go on with another component: same id, state, mailbox, channels, children and chain");
+  add_address(*command, *options);
+  add_actor(*command, *options);
+  command->add_option("component", options->component, "The new component's file (-: standard input)")
+      ->required()
+      ->type_name("COMPONENT");
+  command->add_flag("--preflight", options->preflight,
+                    "First re-run its chain with the new component; change nothing when that differs");
+  command->footer(
+      "Exit codes: 0 the new component has taken over; 1 it could not, and the old one goes on; 2 the preflight found "
+      "a "
+      "difference, or could not be made to the end: nothing was changed.");
+  command->callback([options, &context] {
+    run_remote(context, "update", *options, [&](Client& client) { return update(client, context, *options); });
+  });
+}
+
 void add_list_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<RemoteOptions>();
   auto all = std::make_shared<bool>(false);
@@ -189,6 +243,7 @@ void add_actor_commands(CLI::App& app, Context& context) {
   add_act_command(app, context, "terminate", "End an actor without waiting for its turn", &Client::terminate);
   add_act_command(app, context, "restart", "End an actor and make it anew: same id and chain, first state",
                   &Client::restart);
+  add_update_command(app, context);
   add_act_command(app, context, "pause", "Let no turn of an actor begin; messages wait", &Client::pause);
   add_act_command(app, context, "unpause", "Let turns of an actor begin again", &Client::unpause);
   add_list_command(app, context);

@@ -21,6 +21,8 @@ using std::chrono::milliseconds;
 
 /// Longer than the server itself waits for anything but a request, which has its own.
 constexpr milliseconds kAnswerTime{120'000};
+/// A re-run of a long chain comes before an update that asks for it.
+constexpr milliseconds kUpdateTime{3'600'000};
 constexpr milliseconds kIdleTime{250};
 /// An answer or a channel's message.
 constexpr std::uint64_t kAnswerBytes = 1u << 30;
@@ -109,6 +111,36 @@ Result<void> read_actors(const json& answer, std::vector<RemoteActor>& actors) {
     actors.push_back(std::move(*actor));
   }
   return {};
+}
+
+/// What a preflight found, in lines.
+std::vector<std::string> findings_of(const json& preflight) {
+  std::vector<std::string> lines;
+  const auto object_at = [](const json& object, const char* name) {
+    const auto found = object.find(name);
+    return found != object.end() && found->is_object() ? &*found : nullptr;
+  };
+  if (const json* stop = object_at(preflight, "stop")) {
+    lines.push_back("from event " + std::to_string(number_at(*stop, "sequence")) + " on: " + text_at(*stop, "what"));
+  }
+  if (const json* divergence = object_at(preflight, "divergence")) {
+    std::string first = "at event " + std::to_string(number_at(*divergence, "sequence")) + ", " +
+                        text_at(*divergence, "kind") + " " + text_at(*divergence, "function");
+    if (const json* call = object_at(*divergence, "call")) {
+      first +=
+          ", in the call at event " + std::to_string(number_at(*call, "sequence")) + ", " + text_at(*call, "function");
+    }
+    lines.push_back(std::move(first));
+    const auto differences = divergence->find("differences");
+    if (differences != divergence->end() && differences->is_array()) {
+      for (const json& difference : *differences) {
+        if (!difference.is_object()) continue;
+        lines.push_back(text_at(difference, "field") + ": recorded " + text_at(difference, "recorded") +
+                        ", with the new component " + text_at(difference, "replayed"));
+      }
+    }
+  }
+  return lines;
 }
 
 Result<RemoteEvent> event_of(const json& object) {
@@ -433,6 +465,25 @@ Result<ActorId> Client::start(const RemoteStart& start) {
 Result<RemoteActor> Client::stop(std::string_view actor) { return core_->ask_actor("POST", actor, "/stop"); }
 Result<RemoteActor> Client::terminate(std::string_view actor) { return core_->ask_actor("POST", actor, "/terminate"); }
 Result<RemoteActor> Client::restart(std::string_view actor) { return core_->ask_actor("POST", actor, "/restart"); }
+Result<RemoteUpdate> Client::update(std::string_view actor, ByteView component, bool preflight) {
+  const std::string rest = preflight ? "/update?preflight=true" : "/update";
+  // Compiling and re-running take the time that they take.
+  const auto answer =
+      core_->ask("POST", actor_path(actor, rest), "application/wasm", as_text(component), "", kUpdateTime);
+  if (!answer) return fail(answer.error());
+  const auto object = object_of(*answer);
+  if (!object) return fail(object.error());
+  RemoteUpdate update{.json = dump(*object)};
+  const auto updated = object->find("updated");
+  update.updated = updated != object->end() && updated->is_boolean() && updated->get<bool>();
+  update.former = text_at(*object, "former");
+  update.component = text_at(*object, "component");
+  if (const auto found = object->find("preflight"); found != object->end() && found->is_object()) {
+    update.preflight = text_at(*found, "result");
+    update.findings = findings_of(*found);
+  }
+  return update;
+}
 Result<RemoteActor> Client::pause(std::string_view actor) { return core_->ask_actor("POST", actor, "/pause"); }
 Result<RemoteActor> Client::unpause(std::string_view actor) { return core_->ask_actor("POST", actor, "/unpause"); }
 Result<RemoteActor> Client::inspect(std::string_view actor) { return core_->ask_actor("GET", actor, ""); }

@@ -42,6 +42,13 @@ retain_bytes = "1GiB"
                                          .retain_bytes = 1u << 30}));
 }
 
+TEST(ManifestInstance, is_kept_unless_the_manifest_says_after_how_long_it_goes) {
+  EXPECT_EQ(parse_with("").instance, InstancePolicy());
+  EXPECT_EQ(parse_with("[instance]\nevict_after_ms = 250").instance, InstancePolicy{.evict_after_ms = 250});
+  EXPECT_EQ(error_with("[instance]\nevict_after = 250"),
+            "m.toml:4:1: unknown key \"evict_after\" in [instance]; did you mean \"evict_after_ms\"?");
+}
+
 TEST(ManifestChain, a_chain_that_is_not_to_be_saved_stays_in_memory_unless_chain_says_otherwise) {
   EXPECT_EQ(parse_with("save_chain = false").chain.durability, Durability::kNone);
   EXPECT_EQ(parse_with("save_chain = true").chain.durability, Durability::kBatched);

@@ -113,6 +113,8 @@ std::string manifest_json_schema(std::span<const HandlerSchema> extra_handlers) 
   schema["properties"]["limits"] = table_schema("Bounds of this actor", limits_schema());
   schema["properties"]["chain"] =
       table_schema("What of the actor's chain is kept, where there is a data directory", chain_schema());
+  schema["properties"]["instance"] =
+      table_schema("What the actor keeps in memory while it has nothing to do", instance_schema());
   Json supervision =
       table_schema("When this actor is started again, and how it restarts its children", supervision_schema());
   supervision["properties"]["backoff_ms"] = table_schema("Waits before restarts, in milliseconds", backoff_schema());

@@ -189,6 +189,7 @@ class ManifestReader {
     if (const toml::node* node = table.get("handler")) read_handlers(*node);
     if (const toml::table* limits = expect_table(table, "limits", "[limits]")) read_limits(*limits);
     read_chain(table);
+    if (const toml::table* instance = expect_table(table, "instance", "[instance]")) read_instance(*instance);
     if (const toml::table* supervision = expect_table(table, "supervision", "[supervision]"))
       read_supervision(*supervision);
     if (const toml::table* policy = expect_table(table, "permission_policy", "[permission_policy.<capability>]"))
@@ -323,6 +324,12 @@ class ManifestReader {
                                                                   ") is more than backoff_ms.max (" +
                                                                   std::to_string(supervision.backoff_max_ms) + ")");
     }
+  }
+
+  void read_instance(const toml::table& table) {
+    const TableContext context{"[instance]", {}, nullptr};
+    const ConfigFields fields = read_fields(table, instance_schema(), context, diagnostics_);
+    manifest_.instance.evict_after_ms = field_or<std::uint64_t>(fields, "evict_after_ms");
   }
 
   void read_chain(const toml::table& top_level) {

@@ -320,12 +320,12 @@ TEST(Manifest, an_unknown_key_of_the_top_level_names_its_place_and_the_nearest) 
   EXPECT_EQ(error_with("zzz = 1"),
             "m.toml:3:1: unknown key \"zzz\" in the manifest; known: name, version, component, description, "
             "long_description, save_chain, resume, unique, "
-            "init_state, handler, permission_policy, limits, chain, supervision");
+            "init_state, handler, permission_policy, limits, chain, instance, supervision");
 }
 
 TEST(Manifest, an_unknown_table_is_refused) {
-  EXPECT_THAT(error_with("[instance]\nevict_after_ms = 1"),
-              StartsWith("m.toml:3:2: unknown table \"instance\" in the manifest"));
+  EXPECT_THAT(error_with("[engine]\nevict_after_ms = 1"),
+              StartsWith("m.toml:3:2: unknown table \"engine\" in the manifest"));
   EXPECT_EQ(error_with("[limit]\nmemory = 1"),
             "m.toml:3:2: unknown table \"limit\" in the manifest; did you mean \"[limits]\"?");
 }

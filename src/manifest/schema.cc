@@ -201,7 +201,8 @@ const std::vector<FieldSchema>& top_level_schema() {
 }
 
 const std::vector<std::string>& top_level_tables() {
-  static const std::vector<std::string> tables = {"handler", "permission_policy", "limits", "chain", "supervision"};
+  static const std::vector<std::string> tables = {"handler", "permission_policy", "limits",
+                                                  "chain",   "instance",          "supervision"};
   return tables;
 }
 
@@ -299,6 +300,16 @@ const std::vector<FieldSchema>& chain_schema() {
              "Events that are older may be removed; without it none are"),
       number(kSize, "retain_bytes", std::nullopt, limits::kRetainBytesMin, INT64_MAX,
              "The oldest events beyond this size may be removed; without it none are"),
+  };
+  return schema;
+}
+
+const std::vector<FieldSchema>& instance_schema() {
+  static const std::vector<FieldSchema> schema = {
+      number(
+          kUnsigned, "evict_after_ms", 0, 0, limits::kEvictAfterMsMax,
+          "The actor's instance is given up after so many milliseconds without a message, with its globals, and made "
+          "again at the next one; 0: never"),
   };
   return schema;
 }

@@ -21,10 +21,11 @@ std::string capability_of(std::string_view handler_type);
 
 /// The keys of the top level beside its tables.
 const std::vector<FieldSchema>& top_level_schema();
-/// The tables of the top level: handler, permission_policy, limits, chain, supervision.
+/// The tables of the top level: handler, permission_policy, limits, chain, instance, supervision.
 const std::vector<std::string>& top_level_tables();
 const std::vector<FieldSchema>& limits_schema();
 const std::vector<FieldSchema>& chain_schema();
+const std::vector<FieldSchema>& instance_schema();
 /// Beside its table `backoff_ms`.
 const std::vector<FieldSchema>& supervision_schema();
 const std::vector<FieldSchema>& backoff_schema();

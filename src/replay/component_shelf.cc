@@ -32,7 +32,7 @@ std::set<Digest> named_components(const ChainSource& source) {
 }
 
 ComponentShelf::ComponentShelf(const ReplayOptions& options, te_host_fn host, std::unique_ptr<engine::Engine> engine)
-    : host_(host), engine_(std::move(engine)) {
+    : host_(host), engine_(std::move(engine)), replaces_all_(options.replace_all) {
   for (const Bytes& component : options.components) given_.emplace(sha256(component), component);
 }
 
@@ -55,6 +55,10 @@ Result<std::unique_ptr<ComponentShelf>> ComponentShelf::make(const ReplayOptions
 Result<void> ComponentShelf::find_stand_in(const ChainSource& source) {
   if (stand_in_sought_ || given_.empty()) return {};
   stand_in_sought_ = true;
+  if (replaces_all_) {
+    stand_in_ = given_.begin()->first;
+    return {};
+  }
   const std::set<Digest> named = named_components(source);
   for (const auto& [digest, bytes] : given_) {
     if (!named.contains(digest)) unnamed_.push_back(digest);
@@ -73,7 +77,7 @@ Result<void> ComponentShelf::find_stand_in(const ChainSource& source) {
 
 Result<ComponentShelf::Found> ComponentShelf::get(const Digest& digest, const ChainSource& source) {
   // The usual case needs no look at the whole chain.
-  if (given_.size() != 1 || !given_.contains(digest)) {
+  if (replaces_all_ || given_.size() != 1 || !given_.contains(digest)) {
     if (auto sought = find_stand_in(source); !sought) return fail(std::move(sought.error()));
   }
   const Digest wanted = stand_in_.value_or(digest);

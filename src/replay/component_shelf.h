@@ -47,6 +47,7 @@ class ComponentShelf {
   std::unique_ptr<engine::CodeCache> cache_;
   /// Those given, by digest.
   std::map<Digest, ByteView> given_;
+  const bool replaces_all_;
   bool stand_in_sought_ = false;
   std::optional<Digest> stand_in_;
   std::vector<Digest> unnamed_;

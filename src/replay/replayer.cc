@@ -8,6 +8,7 @@
 #include "actor/turn_failure.h"
 #include "base/limits.h"
 #include "chain/link_builder.h"
+#include "chain/runtime_notes.h"
 #include "engine/value_text.h"
 #include "theater/handler.h"
 
@@ -19,6 +20,7 @@ using actor::to_engine;
 
 constexpr std::uint32_t kAbsent = UINT32_MAX;
 constexpr std::uint64_t kEventsPerProgress = 1024;
+constexpr std::string_view kMigrate = "theater:ext/migrate.migrate";
 constexpr std::string_view kReplayEnds = "the replay goes no further";
 
 Digest digest_of(ByteView bytes) {
@@ -140,7 +142,8 @@ const chain::EventView* Replayer::next_event() {
       is_over_ = true;
     } else if (event->sequence > options_.until) {
       is_over_ = true;
-    } else if (event->kind() == EventKind::kNote) {
+    } else if (const auto* note = std::get_if<chain::NoteView>(&event->body)) {
+      take_note(*note, event->sequence);
       went_through(*event);
     } else {
       return event;
@@ -229,8 +232,19 @@ void Replayer::go_through(const chain::EventView& event) {
 void Replayer::start(const chain::EventView& event) {
   const auto& started = std::get<chain::StartedView>(event.body);
   const std::uint64_t sequence = event.sequence;
-  instance_.reset();
   is_call_cut_ = false;
+  if (started.reason == StartReason::kUpdated) {
+    if (former_) return come_back(event, started);
+    if (instance_) stand_aside();
+  } else if (former_) {
+    // The runtime ended, or the actor did, before the update was over: it counts for nothing.
+    if (started.reason == StartReason::kResumed) {
+      has_state_ = former_->state.has_value();
+      state_ = former_->state.value_or(Bytes());
+    }
+    former_.reset();
+  }
+  instance_.reset();
   report_.name = started.name;
   recorded_functions_ = {.imports = names_of(started.imports), .exports = names_of(started.exports)};
   if (!take_state_of(started, sequence)) return;
@@ -238,6 +252,40 @@ void Replayer::start(const chain::EventView& event) {
   if (!take_component(digest_of(started.component), sequence)) return;
   went_through(event);
   if (!is_over_) make_instance(sequence);
+}
+
+void Replayer::stand_aside() {
+  former_.emplace(Former{.component = component_,
+                         .recorded_functions = std::move(recorded_functions_),
+                         .imports = imports_,
+                         .exports = exports_,
+                         .instance = std::move(instance_),
+                         .state = has_state_ ? std::optional(state_) : std::nullopt});
+  instance_.reset();
+}
+
+/// The update failed: the former instance goes on.
+void Replayer::come_back(const chain::EventView& event, const chain::StartedView& started) {
+  const std::uint64_t sequence = event.sequence;
+  component_ = std::move(former_->component);
+  recorded_functions_ = std::move(former_->recorded_functions);
+  imports_ = std::move(former_->imports);
+  exports_ = std::move(former_->exports);
+  instance_ = std::move(former_->instance);
+  has_state_ = former_->state.has_value();
+  state_ = std::move(former_->state).value_or(Bytes());
+  former_.reset();
+  if (!take_state_of(started, sequence)) return;
+  went_through(event);
+}
+
+void Replayer::take_note(const chain::NoteView& note, std::uint64_t sequence) {
+  if (note.type == chain::kUpdatedNote || note.type == chain::kUpdateFailedNote) former_.reset();
+  // In a call it would be another's note of the same name.
+  if (note.type == chain::kInstanceRenewedNote && component_.linked && !running_) {
+    instance_.reset();
+    make_instance(sequence);
+  }
 }
 
 bool Replayer::take_state_of(const chain::StartedView& started, std::uint64_t sequence) {
@@ -356,6 +404,7 @@ void Replayer::make_instance(std::uint64_t sequence) {
 void Replayer::call(const chain::EventView& event) {
   const auto& recorded = std::get<chain::CallView>(event.body);
   const std::uint64_t sequence = event.sequence;
+  if (skip_migration(recorded, sequence)) return;
   const std::uint32_t place = recorded.export_index < exports_.size() ? exports_[recorded.export_index] : kAbsent;
   if (place == kAbsent || !instance_) {
     return differs(sequence, EventKind::kCall, recorded_export(recorded.export_index),
@@ -404,6 +453,31 @@ void Replayer::call(const chain::EventView& event) {
     finish_call(broken);
   }
   running_.reset();
+}
+
+bool Replayer::skip_migration(const chain::CallView& recorded, std::uint64_t sequence) {
+  if (component_.is_recorded || canonical_name(recorded_export(recorded.export_index)) != kMigrate) return false;
+  remark("the call at event " + std::to_string(sequence) +
+         " turned a state into one of the recorded component: not made again, what came of it was taken");
+  const chain::EventView* event = next_event();
+  while (event != nullptr) {
+    const auto* returned = std::get_if<chain::ReturnedView>(&event->body);
+    if (returned != nullptr && returned->state.form == EventState::Form::kNone) has_state_ = false;
+    if (returned != nullptr && returned->state.form >= EventState::Form::kInline) {
+      auto state = fetch(returned->state, source_);
+      if (!state) {
+        stop_at(sequence, missing_in_words("the state that it came to", returned->state.size, returned->state.digest));
+        return true;
+      }
+      has_state_ = true;
+      state_ = std::move(*state);
+    }
+    const bool is_end = returned != nullptr || event->kind() == EventKind::kFailed;
+    went_through(*event);
+    if (is_end) return true;
+    event = next_event();
+  }
+  return true;
 }
 
 std::uint64_t Replayer::fuel_for(const EventCursor::CallEnd& end) const {

@@ -52,6 +52,16 @@ class Replayer {
     EventCursor::CallEnd end;
   };
 
+  /// What goes on should an update fail: all of this class that a start changes, but for the limits.
+  struct Former {
+    ComponentShelf::Found component;
+    FunctionTable recorded_functions;
+    std::vector<std::uint32_t> imports;
+    std::vector<std::uint32_t> exports;
+    std::optional<engine::Instance> instance;
+    std::optional<Bytes> state;
+  };
+
   // Going through events.
   const chain::EventView* next_event();
   /// The event that next_event() showed is as recorded, or is not compared.
@@ -66,11 +76,16 @@ class Replayer {
   bool take_state_of(const chain::StartedView& started, std::uint64_t sequence);
   void find_limits(const Digest& manifest);
   bool take_component(const Digest& digest, std::uint64_t sequence);
+  void stand_aside();
+  void come_back(const chain::EventView& event, const chain::StartedView& started);
+  void take_note(const chain::NoteView& note, std::uint64_t sequence);
   void match_functions();
   void make_instance(std::uint64_t sequence);
 
   // A call.
   void call(const chain::EventView& event);
+  /// True when the call is another component's migration: it is not made, and what came of it is taken over.
+  bool skip_migration(const chain::CallView& recorded, std::uint64_t sequence);
   std::uint64_t fuel_for(const EventCursor::CallEnd& end) const;
   void finish_call(const engine::Outcome& outcome);
   void compare_end(const engine::Outcome& outcome);
@@ -120,6 +135,8 @@ class Replayer {
   std::vector<std::uint32_t> imports_;
   std::vector<std::uint32_t> exports_;
   std::optional<engine::Instance> instance_;
+  /// Set while an update is under way.
+  std::optional<Former> former_;
   ActorLimits limits_;
   bool limits_known_ = false;
   /// What fills the manifest's template.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chain/runtime_notes.h"
 #include "replay/component_shelf.h"
 #include "replay/event_cursor.h"
 #include "replay/replayer.h"
@@ -58,18 +59,50 @@ bool KnownState::is_known(const ChainSource& source) {
   return form_ == Form::kKnown;
 }
 
+namespace {
+
+/// Where a re-run may begin: with any start whose state is there, as a new instance knows nothing of what was before.
+class RerunStart {
+ public:
+  void see(const chain::EventView& event, bool is_state_known) {
+    if (const auto* note = std::get_if<chain::NoteView>(&event.body)) {
+      if (note->type == chain::kUpdatedNote) is_updating_ = false;
+    }
+    const auto* started = std::get_if<chain::StartedView>(&event.body);
+    if (started == nullptr) return;
+    const bool is_update = started->reason == StartReason::kUpdated;
+    if (is_update && is_updating_) {
+      // It failed: the instance before it goes on.
+      start_ = before_update_;
+    } else {
+      before_update_ = start_;
+      if (is_state_known) start_ = event.sequence;
+    }
+    is_updating_ = is_update && !is_updating_;
+  }
+  std::optional<std::uint64_t> sequence() const { return start_; }
+
+ private:
+  std::optional<std::uint64_t> start_;
+  std::optional<std::uint64_t> before_update_;
+  bool is_updating_ = false;
+};
+
+}  // namespace
+
 Result<std::optional<Bytes>> state_after(const ChainSource& source, std::uint64_t sequence,
                                          const ReplayOptions& options) {
   auto cursor = EventCursor::open(source, 0);
   if (!cursor) return fail(std::move(cursor.error()));
   KnownState state;
-  std::optional<std::uint64_t> start;
+  RerunStart start;
   std::optional<std::uint64_t> last;
   for (const auto* event = cursor->peek(); event != nullptr && event->sequence <= sequence; event = cursor->peek()) {
     state.see(*event);
     last = event->sequence;
-    // A re-run may begin with any start whose state is there: a new instance knows nothing of what was before.
-    if (event->kind() == EventKind::kStarted && state.is_known(source)) start = event->sequence;
+    if (event->kind() == EventKind::kStarted || event->kind() == EventKind::kNote) {
+      start.see(*event, event->kind() == EventKind::kStarted && state.is_known(source));
+    }
     cursor->take();
   }
   if (cursor->fault()) {
@@ -82,11 +115,11 @@ Result<std::optional<Bytes>> state_after(const ChainSource& source, std::uint64_
                                           std::to_string(source.next_sequence() - 1));
   }
   if (state.is_known(source)) return state.bytes();
-  if (!start) {
+  if (!start.sequence()) {
     return fail(ErrorCode::kUnavailable, "the state after " + at_event(sequence) +
                                              " is not in the chain, and no start before it from which to re-run");
   }
-  return replayed_state(source, *start, sequence, options);
+  return replayed_state(source, *start.sequence(), sequence, options);
 }
 
 }  // namespace theater::replay

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 
+#include "actor/gate.h"
 #include "base/limits.h"
+#include "runtime/wasm_guest.h"
 #include "theater_engine.h"
 
 namespace theater::runtime {
 namespace {
 
 constexpr std::string_view kInit = "theater:simple/actor.init";
+constexpr std::string_view kMigrate = "theater:ext/migrate.migrate";
 
 std::string canonical_name(const engine::FunctionType& function) {
   return function.interface.empty() ? function.function
@@ -109,6 +112,12 @@ Result<void> bind_exports(actor::ActorSpec& spec, const engine::Component& compo
       slots.insert(slots.end(), handler.exports().begin(), handler.exports().end());
     }
   }
+  spec.migrate_slot = static_cast<std::uint16_t>(slots.size());
+  slots.push_back(kMigrate);
+  if (slots.size() > actor::kSlotsMax) {
+    return fail(ErrorCode::kInvalidManifest, "the handlers of this manifest call " + std::to_string(slots.size()) +
+                                                 " functions, over the limit of " + std::to_string(actor::kSlotsMax));
+  }
   for (const std::string_view slot : slots) {
     if (slot.empty()) {
       spec.exports.push_back(actor::ActorSpec::kNotExported);
@@ -120,8 +129,9 @@ Result<void> bind_exports(actor::ActorSpec& spec, const engine::Component& compo
   }
   for (const engine::FunctionType& function : component.exports())
     spec.functions.exports.push_back(engine::full_name(function));
-  const bool callable =
-      std::ranges::any_of(spec.exports, [](std::uint32_t index) { return index != actor::ActorSpec::kNotExported; });
+  const bool callable = std::ranges::any_of(spec.exports.begin(), spec.exports.end() - 1, [](std::uint32_t index) {
+    return index != actor::ActorSpec::kNotExported;
+  });
   if (!callable) {
     return fail(ErrorCode::kInvalidComponent,
                 "the component exports no function that Theater calls, such as theater:simple/actor.init: it was built "
@@ -143,9 +153,9 @@ Result<std::vector<std::uint32_t>> import_flags(const engine::Component& compone
   return flags;
 }
 
-Result<std::shared_ptr<const actor::ActorSpec>> make_spec(Manifest manifest, const engine::Component& component,
-                                                          const HandlerRegistry& handlers) {
-  auto spec = std::make_shared<actor::ActorSpec>();
+namespace {
+
+Result<void> add_handlers(actor::ActorSpec& spec, const Manifest& manifest, const HandlerRegistry& handlers) {
   for (const HandlerConfig& config : manifest.handlers) {
     const Handler* handler = handlers.find(config.type);
     if (handler == nullptr) {
@@ -153,15 +163,62 @@ Result<std::shared_ptr<const actor::ActorSpec>> make_spec(Manifest manifest, con
                                                   ": the handler \"" + config.type +
                                                   "\" is not available in this runtime");
     }
-    spec->handlers.push_back(handler);
+    spec.handlers.push_back(handler);
   }
-  spec->component_digest = component.digest();
-  if (auto bound = bind_imports(*spec, component, handlers); !bound) return fail(std::move(bound.error()));
-  if (auto bound = bind_exports(*spec, component); !bound) return fail(std::move(bound.error()));
+  return {};
+}
+
+/// `spec` has the handlers that are there whatever the component imports.
+Result<void> complete(actor::ActorSpec& spec, Manifest manifest, std::shared_ptr<const engine::LinkedComponent> linked,
+                      const HandlerRegistry& handlers) {
+  const engine::Component& component = linked->component();
+  spec.component_digest = component.digest();
+  if (auto bound = bind_imports(spec, component, handlers); !bound) return bound;
+  if (auto bound = bind_exports(spec, component); !bound) return bound;
   // At least one whole epoch, whichever part of the present one is over.
-  spec->turn_deadline_ticks = manifest.limits.turn_timeout_ms / limits::kEpochMs + 1;
-  spec->manifest = std::move(manifest);
+  spec.turn_deadline_ticks = manifest.limits.turn_timeout_ms / limits::kEpochMs + 1;
+  const ActorLimits& limits = manifest.limits;
+  auto instance_limits = engine::InstanceLimits::of_actor(limits.memory_bytes, limits.table_elements,
+                                                          limits.message_max_bytes, limits.fuel_per_turn);
+  instance_limits.start_deadline_ticks = spec.turn_deadline_ticks;
+  spec.make_guest = [linked = std::move(linked), instance_limits](actor::ActorCell& cell) {
+    return make_wasm_guest(linked, instance_limits, cell);
+  };
+  spec.manifest = std::move(manifest);
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const actor::ActorSpec>> make_spec(Manifest manifest,
+                                                          std::shared_ptr<const engine::LinkedComponent> linked,
+                                                          const HandlerRegistry& handlers) {
+  auto spec = std::make_shared<actor::ActorSpec>();
+  if (auto added = add_handlers(*spec, manifest, handlers); !added) return fail(std::move(added.error()));
+  if (auto made = complete(*spec, std::move(manifest), std::move(linked), handlers); !made) {
+    return fail(std::move(made.error()));
+  }
   spec->set_permissions(compose_permissions(nullptr, spec->manifest, handlers.schemas()));
+  return spec;
+}
+
+Result<std::shared_ptr<const actor::ActorSpec>> make_update_spec(const actor::ActorSpec& present,
+                                                                 std::shared_ptr<const engine::LinkedComponent> linked,
+                                                                 const HandlerRegistry& handlers) {
+  auto spec = std::make_shared<actor::ActorSpec>();
+  // With their places, since their sides of the actor go on.
+  spec->handlers = present.handlers;
+  if (auto made = complete(*spec, present.manifest, std::move(linked), handlers); !made) {
+    return fail(std::move(made.error()));
+  }
+  for (std::uint16_t slot = 0; slot < present.migrate_slot; ++slot) {
+    const std::uint32_t index = present.exports[slot];
+    if (index == actor::ActorSpec::kNotExported || spec->export_of(slot) != actor::ActorSpec::kNotExported) continue;
+    return fail(ErrorCode::kInvalidComponent,
+                "the new component does not export " + present.functions.exports[index] +
+                    ", which the present one does: whoever calls it could not be served any more");
+  }
+  spec->set_permissions(present.permissions);
   return spec;
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "chain/link_codec.h"
+#include "chain/runtime_notes.h"
 
 namespace theater::runtime {
 namespace {
@@ -76,9 +77,70 @@ Result<KnownState> last_state(const ChainSource& chain, std::uint64_t from_seque
   return last;
 }
 
+std::vector<std::string> names_of(chain::NameList list) {
+  std::vector<std::string> names;
+  std::string_view name;
+  while (chain::next_name(list, name)) names.emplace_back(name);
+  return names;
+}
+
+void note_start(const chain::EventView& event, std::optional<FoundStart>& last) {
+  const auto* started = std::get_if<chain::StartedView>(&event.body);
+  if (started == nullptr) return;
+  last.emplace();
+  std::ranges::copy(started->component, last->component.begin());
+  last->functions = {.imports = names_of(started->imports), .exports = names_of(started->exports)};
+}
+
+/// Whether the chain tells how the update ended that began there.
+Result<bool> is_update_over(const ChainSource& chain, std::uint64_t start_sequence) {
+  bool is_over = false;
+  auto visited = visit_events(chain, start_sequence, [&](const chain::EventView& event) {
+    const auto* note = std::get_if<chain::NoteView>(&event.body);
+    is_over = note != nullptr && event.sequence > start_sequence &&
+              (note->type == chain::kUpdatedNote || note->type == chain::kUpdateFailedNote);
+    return !is_over;
+  });
+  if (!visited) return fail(std::move(visited.error()));
+  return is_over;
+}
+
+Result<KnownState> state_at_start(const ChainSource& chain, std::uint64_t start_sequence) {
+  KnownState state;
+  auto visited = visit_events(chain, start_sequence, [&](const chain::EventView& event) {
+    if (event.sequence == start_sequence) note_state(event, state);
+    return event.sequence < start_sequence;
+  });
+  if (!visited) return fail(std::move(visited.error()));
+  return state;
+}
+
 }  // namespace
 
-Result<Resumption> find_resumption(const ChainSource& chain, const std::vector<Bytes>& remnants) {
+Result<std::optional<FoundStart>> find_start_before(const ChainSource& chain, const std::vector<Bytes>& remnants,
+                                                    std::uint64_t sequence) {
+  std::optional<FoundStart> last;
+  for (std::uint64_t events = 1000;; events *= 10) {
+    const std::uint64_t from = sequence > events ? sequence - events : 0;
+    auto visited = visit_events(chain, from, [&](const chain::EventView& event) {
+      if (event.sequence < sequence) note_start(event, last);
+      return event.sequence < sequence;
+    });
+    if (!visited) return fail(std::move(visited.error()));
+    if (last || from <= chain.first_sequence()) break;
+  }
+  if (last) return last;
+  for (const Bytes& link : remnants) {
+    chain::LinkDecoder decoder(link);
+    chain::EventView event;
+    while (decoder.next(event)) note_start(event, last);
+  }
+  return last;
+}
+
+Result<Resumption> find_resumption(const ChainSource& chain, const std::vector<Bytes>& remnants,
+                                   const store::StoredActor& stored) {
+  Resumption resumption{.component = stored.component};
   KnownState state;
   // Near its end most likely: each look goes ten times as far back as the one before.
   for (std::uint64_t events = 1000;; events *= 10) {
@@ -92,7 +154,20 @@ Result<Resumption> find_resumption(const ChainSource& chain, const std::vector<B
   if (state.form == EventState::Form::kUnchanged) {
     for (const Bytes& link : remnants) note_state(link, state);
   }
-  Resumption resumption;
+  if (stored.start == StartReason::kUpdated) {
+    const auto is_over = is_update_over(chain, stored.start_sequence);
+    if (!is_over) return fail(is_over.error());
+    if (!*is_over) {
+      const auto former = find_start_before(chain, remnants, stored.start_sequence);
+      if (!former) return fail(former.error());
+      if (!*former)
+        return fail(ErrorCode::kNotFound, chain.name() + " no longer names the component before its update");
+      auto before = state_at_start(chain, stored.start_sequence);
+      if (!before) return fail(std::move(before.error()));
+      resumption.component = (*former)->component;
+      state = std::move(*before);
+    }
+  }
   auto content = content_of(chain, state);
   if (!content) return fail(std::move(content.error()));
   resumption.state = std::move(*content);

@@ -124,6 +124,9 @@ Result<void> Runtime::terminate(const ActorId& id) { return core_->stop(id, true
 Result<void> Runtime::restart(const ActorId& id) { return core_->restart(id); }
 Result<void> Runtime::pause(const ActorId& id) { return core_->set_paused(id, true); }
 Result<void> Runtime::unpause(const ActorId& id) { return core_->set_paused(id, false); }
+Result<UpdateReport> Runtime::update(const ActorId& id, ByteView component, const UpdateOptions& options) {
+  return core_->update(id, component, options);
+}
 std::vector<ActorId> Runtime::children(const ActorId& id) const { return core_->children(id); }
 Result<ActorInfo> Runtime::wait(const ActorId& id, std::chrono::milliseconds timeout) {
   return core_->wait(id, timeout);
@@ -294,8 +297,9 @@ Result<std::shared_ptr<void>> Runtime::subscribe(const ActorId& actor, std::uint
     if (!source) return fail(source.error());
     if (*source == nullptr && is_here) break;
     if (*source == nullptr) return fail(memory.error());
-    const auto told = runtime::tell_history(
-        **source, core_->remnants(actor), is_here ? std::optional(memory->spec->functions) : std::nullopt, next, heard);
+    auto functions = core_->functions_at(**source, runtime::sequence_to_read_from(next));
+    if (!functions) return fail(std::move(functions.error()));
+    const auto told = runtime::tell_history(**source, std::move(*functions), next, heard);
     if (!told) return fail(told.error());
     next = *told;
     // Nobody here writes to it.

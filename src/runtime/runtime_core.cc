@@ -146,6 +146,19 @@ std::vector<Bytes> RuntimeCore::remnants(const ActorId& id) const {
   return directory_ ? directory_->removed(id).remnants : std::vector<Bytes>();
 }
 
+Result<FunctionTable> RuntimeCore::functions_at(const ChainSource& chain, std::uint64_t sequence) const {
+  sequence = std::max(sequence, chain.first_sequence());
+  if (sequence == 0) return FunctionTable();
+  const auto stored = directory_->actor(chain.actor());
+  if (!stored) return fail(stored.error());
+  // Most actors start once: nothing then needs to be searched.
+  const bool is_last = stored->start_sequence <= sequence && stored->start_sequence >= chain.first_sequence();
+  const auto start =
+      find_start_before(chain, remnants(chain.actor()), is_last ? stored->start_sequence + 1 : sequence + 1);
+  if (!start) return fail(start.error());
+  return *start ? (*start)->functions : FunctionTable();
+}
+
 void RuntimeCore::retain() {
   std::unordered_map<Digest, store::RetentionRule, DigestHash> rules;
   const auto rule_of = [&](const store::StoredActor& stored) {
@@ -253,12 +266,11 @@ Result<std::shared_ptr<const engine::LinkedComponent>> RuntimeCore::link(ByteVie
 Result<Blueprint> RuntimeCore::prepare(Manifest manifest, ByteView component) {
   auto linked = link(component);
   if (!linked) return fail(std::move(linked.error()).with_context(manifest.component));
-  auto spec = make_spec(std::move(manifest), (*linked)->component(), handlers_);
+  auto spec = make_spec(std::move(manifest), std::move(*linked), handlers_);
   if (!spec) return fail(std::move(spec.error()));
   if (auto kept = keep_content((*spec)->manifest, component); !kept) return fail(std::move(kept.error()));
   Blueprint blueprint;
   blueprint.spec_ = std::move(*spec);
-  blueprint.linked_ = std::move(*linked);
   return blueprint;
 }
 
@@ -324,7 +336,10 @@ Result<RuntimeCore::KeptChain> RuntimeCore::chain(const ActorId& id, std::uint64
   if (auto joined = store::prepend(snapshot, **source, from_sequence); !joined) return fail(std::move(joined.error()));
   if (snapshot.links.empty()) return chain;
   snapshot.head_hash = snapshot.links.back().hash;
-  if (snapshot.links.front().first_sequence == 0) snapshot.functions.reset();
+  auto functions = functions_at(**source, snapshot.links.front().first_sequence);
+  if (!functions) return fail(std::move(functions.error()));
+  snapshot.functions.reset();
+  if (snapshot.links.front().first_sequence > 0) snapshot.functions.emplace(std::move(*functions));
   return chain;
 }
 
@@ -341,6 +356,9 @@ Result<std::shared_ptr<void>> RuntimeCore::subscribe_from(const ActorId& id, std
       if (!source && source.error().code() != ErrorCode::kNotFound) return fail(source.error());
       if (source) {
         if (auto joined = store::prepend(snapshot, **source, from_sequence); !joined) return fail(joined.error());
+        auto functions = functions_at(**source, snapshot.links.front().first_sequence);
+        if (!functions) return fail(std::move(functions.error()));
+        snapshot.functions.emplace(std::move(*functions));
       }
     }
     const auto events = snapshot.events();
@@ -367,7 +385,6 @@ void RuntimeCore::spawn(const Blueprint& blueprint, SpawnOptions options, ShardR
     start.id = random_.make_id<ActorId>();
   }
   start_actor({.spec = blueprint.spec_,
-               .linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint.linked_),
                .start = std::move(start),
                .near = options.near,
                .register_name = options.register_name,
@@ -425,15 +442,14 @@ Result<void> RuntimeCore::begin(Beginning& beginning) {
   entry.parent = start.parent;
   entry.has_name = has_name;
   entry.spec = std::move(beginning.spec);
-  entry.linked = std::move(beginning.linked);
   entry.first_state = start.state;
   entry.memory_bytes = memory_bytes_of(entry.spec->manifest.limits);
   count_in(entry);
   // Under the lock, so that an order to stop it comes after it.
-  post(shard, [spec = entry.spec, linked = entry.linked, start = std::move(start),
-               done = std::move(beginning.done)](ShardRuntime& runtime) mutable {
-    runtime.spawn(std::move(spec), std::move(linked), std::move(start), std::move(done));
-  });
+  post(shard,
+       [spec = entry.spec, start = std::move(start), done = std::move(beginning.done)](ShardRuntime& runtime) mutable {
+         runtime.spawn(std::move(spec), std::move(start), std::move(done));
+       });
   return {};
 }
 
@@ -486,9 +502,9 @@ Result<void> RuntimeCore::resume(const store::StoredActor& stored, const Manifes
   }
   const auto chain = directory_->chain(stored.id);
   if (!chain) return fail(chain.error());
-  auto resumption = find_resumption(**chain, remnants(stored.id));
+  auto resumption = find_resumption(**chain, remnants(stored.id), stored);
   if (!resumption) return fail(std::move(resumption.error()));
-  const auto component = directory_->content_files().get(stored.component, limits::kComponentBytes);
+  const auto component = directory_->content_files().get(resumption->component, limits::kComponentBytes);
   if (!component) return fail(Error(component.error()).with_context("its component"));
   auto blueprint = prepare(manifest, *component);
   if (!blueprint) return fail(std::move(blueprint.error()));
@@ -507,7 +523,6 @@ Result<void> RuntimeCore::resume(const store::StoredActor& stored, const Manifes
   std::promise<Result<ActorId>> promise;
   auto future = promise.get_future();
   start_actor({.spec = std::move(spec),
-               .linked = std::static_pointer_cast<const engine::LinkedComponent>(blueprint->linked_),
                .start = std::move(start),
                .near = std::nullopt,
                .register_name = !router_.core().directory().find_name(stored.name),
@@ -545,6 +560,11 @@ void RuntimeCore::actor_started(const ActorId& id) {
     family_.started(id);
   }
   for (const auto& done : waiting) done({});
+}
+
+void RuntimeCore::actor_updated(const ActorId& id, std::shared_ptr<const actor::ActorSpec> spec) {
+  const std::lock_guard lock(actors_mutex_);
+  actors_.at(id).spec = std::move(spec);
 }
 
 bool RuntimeCore::actor_ended(const ActorInfo& info) {
@@ -621,10 +641,9 @@ void RuntimeCore::start_again(const ActorId& id) {
   ++entry.restarts;
   actor::ActorCell::Start start{
       .id = id, .parent = entry.parent, .state = entry.first_state, .reason = StartReason::kRestarted};
-  post(entry.shard,
-       [spec = entry.spec, linked = entry.linked, start = std::move(start)](ShardRuntime& runtime) mutable {
-         runtime.start_again(std::move(spec), std::move(linked), std::move(start));
-       });
+  post(entry.shard, [spec = entry.spec, start = std::move(start)](ShardRuntime& runtime) mutable {
+    runtime.start_again(std::move(spec), std::move(start));
+  });
 }
 
 void RuntimeCore::wait(const ActorId& id, std::uint64_t delay_ms, std::uint64_t number) {
@@ -639,7 +658,6 @@ void RuntimeCore::forgotten(const ActorId& id) {
   const auto found = actors_.find(id);
   if (found == actors_.end()) return;
   found->second.spec.reset();
-  found->second.linked.reset();
   found->second.first_state.reset();
   post(found->second.shard, [id](ShardRuntime& runtime) { runtime.forget(id); });
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "actor/gate.h"
+#include "base/boxed.h"
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/random.h"
@@ -69,6 +70,7 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   Result<void> stop(const ActorId& id, bool by_force);
   Result<void> restart(const ActorId& id);
   Result<void> set_paused(const ActorId& id, bool paused);
+  Result<UpdateReport> update(const ActorId& id, ByteView component, const UpdateOptions& options);
   std::vector<ActorId> children(const ActorId& id) const;
   Result<ActorInfo> wait(const ActorId& id, std::chrono::milliseconds timeout);
   bool wait_all(std::chrono::milliseconds timeout);
@@ -79,6 +81,8 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
 
   // From shards.
   void actor_started(const ActorId& id);
+  /// It is made from this from now on.
+  void actor_updated(const ActorId& id, std::shared_ptr<const actor::ActorSpec> spec);
   /// True if it comes back; otherwise actor_finished() must follow.
   bool actor_ended(const ActorInfo& info);
   /// It does not come back by itself.
@@ -107,6 +111,9 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
 
   /// Links of the chain's removed beginning that what is kept needs (store::RemovedEvents).
   std::vector<Bytes> remnants(const ActorId& id) const;
+  /// The function table in force at this sequence of a chain in the data directory; empty when it is not known any
+  /// more, or a started event is there.
+  Result<FunctionTable> functions_at(const ChainSource& chain, std::uint64_t sequence) const;
 
   /// Tells what is kept from this event on, and from then on what comes. The actor's shard waits while it is told.
   Result<std::shared_ptr<void>> subscribe_from(const ActorId& id, std::uint64_t from_sequence,
@@ -140,12 +147,11 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
     /// What its memory and tables may grow to.
     std::uint64_t memory_bytes = 0;
     /// How its last instance ended.
-    std::optional<ActorInfo> last_end;
+    Boxed<ActorInfo> last_end;
     /// Set once it has ended for good.
-    std::optional<ActorInfo> ended;
+    Boxed<ActorInfo> ended;
     /// What it is made from again; null when it no longer can.
     std::shared_ptr<const actor::ActorSpec> spec;
-    std::shared_ptr<const engine::LinkedComponent> linked;
     std::optional<Bytes> first_state;
     /// Called when it has started again, or has ended for good; when it has ended for good.
     std::vector<std::function<void(Result<void>)>> when_started;
@@ -155,7 +161,6 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   /// An actor about to be made.
   struct Beginning {
     std::shared_ptr<const actor::ActorSpec> spec;
-    std::shared_ptr<const engine::LinkedComponent> linked;
     actor::ActorCell::Start start;
     std::optional<ActorId> near;
     bool register_name = false;
@@ -197,6 +202,12 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   Result<Blueprint> prepare_child(const Manifest& parent, std::string_view manifest, std::optional<Bytes>& state);
 
   Result<std::shared_ptr<const engine::LinkedComponent>> link(ByteView component);
+  /// What the actor is made from now. kNotFound; kStopped when it has ended.
+  Result<std::shared_ptr<const actor::ActorSpec>> present_spec(const ActorId& id) const;
+  Result<std::shared_ptr<const actor::ActorSpec>> prepare_update(const actor::ActorSpec& present, ByteView component);
+  Result<ReplayReport> preflight(const ActorId& id, const actor::ActorSpec& spec, ByteView component) const;
+  Result<void> take_component(const ActorId& id, const actor::ActorSpec* present,
+                              std::shared_ptr<const actor::ActorSpec> spec);
   Result<void> open_directory();
   Result<void> open_checkpoints();
   /// Removes what no actor's manifest wants kept.

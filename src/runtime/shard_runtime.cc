@@ -4,9 +4,9 @@
 
 #include "base/check.h"
 #include "base/limits.h"
+#include "chain/runtime_notes.h"
 #include "handlers/supervisor.h"
 #include "runtime/runtime_core.h"
-#include "runtime/wasm_guest.h"
 
 namespace theater::runtime {
 
@@ -168,9 +168,7 @@ void ShardRuntime::close_chain_file(const ActorId& id, ChainFileWriter& file) co
   if (auto closed = file.close(); !closed) core_.log("chain of " + to_string(id) + ": " + closed.error().to_string());
 }
 
-void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec,
-                         std::shared_ptr<const engine::LinkedComponent> linked, actor::ActorCell::Start start,
-                         Started started) {
+void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec, actor::ActorCell::Start start, Started started) {
   const ActorId id = start.id;
   const bool again = start.reason == StartReason::kRestarted;
   const auto failed = [&](Error error) {
@@ -190,20 +188,16 @@ void ShardRuntime::spawn(std::shared_ptr<const actor::ActorSpec> spec,
   auto file = left.file ? Result<std::unique_ptr<ChainFileWriter>>(std::move(left.file))
                         : open_chain_file(*spec, id, start.chain);
   if (!file) return failed(std::move(file.error()));
-  const ActorLimits& limits = spec->manifest.limits;
-  auto instance_limits = engine::InstanceLimits::of_actor(limits.memory_bytes, limits.table_elements,
-                                                          limits.message_max_bytes, limits.fuel_per_turn);
-  instance_limits.start_deadline_ticks = spec->turn_deadline_ticks;
   auto cell = std::make_unique<actor::ActorCell>(services_, std::move(spec), std::move(start));
   actor::ActorCell& made = *cell;
   Resident& resident = residents_[id];
   resident.cell = std::move(cell);
   resident.file = std::move(*file);
   has_files_ |= resident.file != nullptr;
-  auto instance = engine::Instance::create(std::move(linked), instance_limits, &made);
-  if (!instance) return failed(std::move(instance.error()).with_context("while making the instance"));
+  auto guest = made.make_guest(made.spec());
+  if (!guest) return failed(std::move(guest.error()).with_context("while making the instance"));
   resident.started = std::move(started);
-  if (auto begun = made.start(std::make_unique<WasmGuest>(std::move(*instance))); !begun) {
+  if (auto begun = made.start(std::move(*guest)); !begun) {
     started = std::move(resident.started);
     failed(std::move(begun.error()));
   }
@@ -227,11 +221,29 @@ void ShardRuntime::could_not_start_again(const ActorId& id, Error error) {
   if (!core_.actor_ended(info)) finish(id);
 }
 
-void ShardRuntime::start_again(std::shared_ptr<const actor::ActorSpec> spec,
-                               std::shared_ptr<const engine::LinkedComponent> linked, actor::ActorCell::Start start) {
+void ShardRuntime::start_again(std::shared_ptr<const actor::ActorSpec> spec, actor::ActorCell::Start start) {
   start.reason = StartReason::kRestarted;
-  spawn(std::move(spec), std::move(linked), std::move(start), nullptr);
+  spawn(std::move(spec), std::move(start), nullptr);
 }
+
+void ShardRuntime::update(const ActorId& id, const actor::ActorSpec* present,
+                          std::shared_ptr<const actor::ActorSpec> spec, actor::ActorCell::Updated done) {
+  actor::ActorCell* cell = find(id);
+  if (cell == nullptr) return done(fail(ErrorCode::kStopped, "the actor has ended, or is being started again"));
+  if (&cell->spec() != present) {
+    return done(fail(ErrorCode::kUnavailable, "the actor was updated by somebody else meanwhile; try again"));
+  }
+  cell->update(std::move(spec), std::move(done));
+}
+
+void ShardRuntime::note_refused_update(const ActorId& id, const Digest& component, const Error& error) {
+  actor::ActorCell* cell = find(id);
+  if (cell == nullptr) return;
+  const std::string what = to_hex(component) + " " + error.to_string();
+  cell->note(chain::kUpdateRefusedNote, as_bytes(what).first(std::min(what.size(), limits::kErrorTextBytes)));
+}
+
+void ShardRuntime::actor_updated(const actor::ActorCell& cell) { core_.actor_updated(cell.id(), cell.shared_spec()); }
 
 void ShardRuntime::tell_parent(const ActorId& parent, const ActorInfo& child) {
   actor::ActorCell* cell = find(parent);
@@ -357,7 +369,7 @@ void ShardRuntime::actor_started(actor::ActorCell& cell) {
 }
 
 void ShardRuntime::remember(const actor::ActorCell& cell) {
-  ended_[cell.id()] = {.head = cell.chain_head(), .spec = cell.shared_spec()};
+  ended_[cell.id()] = {.head = cell.chain_head(), .spec = cell.shared_spec(), .former = cell.former_components()};
   if (const auto oldest = ended_order_.ended(cell.id())) ended_.erase(*oldest);
 }
 
@@ -418,17 +430,30 @@ Result<ShardRuntime::KeptChain> ShardRuntime::chain(const ActorId& id, std::uint
   if (services_.memory_log == nullptr) return fail(ErrorCode::kUnavailable, "this runtime records nothing");
   KeptChain kept;
   const ChainHead* head = nullptr;
+  const std::vector<actor::FormerComponent>* former = nullptr;
   if (const actor::ActorCell* cell = find(id)) {
     head = &cell->chain_head();
     kept.spec = cell->shared_spec();
+    former = &cell->former_components();
   } else if (const auto ended = ended_.find(id); ended != ended_.end()) {
     head = &ended->second.head;
     kept.spec = ended->second.spec;
+    former = &ended->second.former;
   } else {
     return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
   }
   kept.snapshot = services_.memory_log->snapshot(id, *head, from_sequence);
-  if (!kept.snapshot.complete) kept.snapshot.functions = kept.spec->functions;
+  if (kept.snapshot.complete) return kept;
+  const auto begins = [&] {
+    return kept.snapshot.links.empty() ? head->next_sequence : kept.snapshot.links.front().first_sequence;
+  };
+  if (former->size() == limits::kFormerComponentsKept && begins() < former->front().end_sequence) {
+    // What the functions' numbers meant there is no longer known.
+    kept.snapshot = services_.memory_log->snapshot(id, *head, former->front().end_sequence);
+  }
+  const auto first =
+      std::ranges::find_if(*former, [&](const actor::FormerComponent& one) { return begins() < one.end_sequence; });
+  kept.snapshot.functions = (first == former->end() ? *kept.spec : *first->spec).functions;
   return kept;
 }
 

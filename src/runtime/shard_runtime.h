@@ -54,12 +54,16 @@ class ShardRuntime final : public actor::ActorObserver {
 
   using Started = std::function<void(Result<ActorId>)>;
   /// Makes the actor and its instance; `started` is called when init has returned or the actor could not start.
-  void spawn(std::shared_ptr<const actor::ActorSpec> spec, std::shared_ptr<const engine::LinkedComponent> linked,
-             actor::ActorCell::Start start, Started started);
+  void spawn(std::shared_ptr<const actor::ActorSpec> spec, actor::ActorCell::Start start, Started started);
   actor::ActorCell* find(const ActorId& id);
   /// A new instance of an actor that ended here, after which its chain goes on.
-  void start_again(std::shared_ptr<const actor::ActorSpec> spec, std::shared_ptr<const engine::LinkedComponent> linked,
-                   actor::ActorCell::Start start);
+  void start_again(std::shared_ptr<const actor::ActorSpec> spec, actor::ActorCell::Start start);
+  /// `done` is called once the new component has taken over, or why the present one goes on. Refused unless the actor
+  /// still runs what `present` says.
+  void update(const ActorId& id, const actor::ActorSpec* present, std::shared_ptr<const actor::ActorSpec> spec,
+              actor::ActorCell::Updated done);
+  /// An update was refused before anything of it was tried.
+  void note_refused_update(const ActorId& id, const Digest& component, const Error& error);
   void stop(const ActorId& id, StopReason reason, bool by_force, std::string_view message);
   /// Queues the parent's turn that hears of its child's end, when it exports one.
   void tell_parent(const ActorId& parent, const ActorInfo& child);
@@ -87,6 +91,7 @@ class ShardRuntime final : public actor::ActorObserver {
   void actor_ended(actor::ActorCell& cell) override;
   void actor_released(actor::ActorCell& cell) override;
   void actor_logged(const actor::ActorCell& cell, std::string_view line) override;
+  void actor_updated(const actor::ActorCell& cell) override;
   void link_sealed(const actor::ActorCell& cell, const SealedLink& link) override;
 
   /// Any thread: what was appended until now can be read from the data directory when this returns. Nothing without
@@ -127,6 +132,7 @@ class ShardRuntime final : public actor::ActorObserver {
   struct Ended {
     ChainHead head;
     std::shared_ptr<const actor::ActorSpec> spec;
+    std::vector<actor::FormerComponent> former;
   };
 
   Result<std::unique_ptr<ChainFileWriter>> open_chain_file(const actor::ActorSpec& spec, const ActorId& id,

@@ -28,6 +28,13 @@ const te_outcome& WasmGuest::broken(const Error& error) {
   return broken_;
 }
 
+Result<std::unique_ptr<actor::Guest>> make_wasm_guest(std::shared_ptr<const engine::LinkedComponent> linked,
+                                                      const engine::InstanceLimits& limits, actor::ActorCell& cell) {
+  auto instance = engine::Instance::create(std::move(linked), limits, &cell);
+  if (!instance) return fail(std::move(instance.error()));
+  return std::make_unique<WasmGuest>(std::move(*instance));
+}
+
 // The thread sanitizer lets pass whatever has one of the engine library's functions on its stack, and knows a function
 // by who calls it (engine/tsan.supp). Left alone, this one keeps the library off the stacks of all that is called from
 // here.

@@ -28,6 +28,10 @@ class WasmGuest final : public actor::Guest {
   std::string broken_message_;
 };
 
+/// An instance for this cell; its start functions run. On the cell's shard.
+Result<std::unique_ptr<actor::Guest>> make_wasm_guest(std::shared_ptr<const engine::LinkedComponent> linked,
+                                                      const engine::InstanceLimits& limits, actor::ActorCell& cell);
+
 /// The callback that components are linked with: their context is the actor's cell.
 te_host_status call_host(void* cell, std::uint32_t import_index, te_value params, te_host_reply* reply);
 

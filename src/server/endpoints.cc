@@ -136,6 +136,7 @@ void Endpoints::run(Operation operation, Call& call) {
       case Operation::kStopActor: return call.respond(act_on(call, &api::Management::stop));
       case Operation::kTerminateActor: return call.respond(act_on(call, &api::Management::terminate));
       case Operation::kRestartActor: return call.respond(act_on(call, &api::Management::restart));
+      case Operation::kUpdateActor: return call.respond(update_actor(call));
       case Operation::kPauseActor: return call.respond(act_on(call, &api::Management::pause));
       case Operation::kUnpauseActor: return call.respond(act_on(call, &api::Management::unpause));
       case Operation::kAllEvents: return call.respond(all_events(call));
@@ -354,6 +355,17 @@ HttpResponse Endpoints::fork_actor(Call& call, const ActorId& id) {
   if (!request) return problem(request.error());
   const auto started = management_.fork(id, std::move(*request));
   return started ? started_response(*started) : start_problem(started.error());
+}
+
+HttpResponse Endpoints::update_actor(Call& call) {
+  const bool preflight = call.query.flag("preflight");
+  const auto id = actor_of(call);
+  if (!id) return problem(id.error());
+  auto request = read_update(*call.request);
+  if (!request) return problem(request.error());
+  request->preflight = preflight;
+  const auto report = management_.update(*id, *request);
+  return report ? ok(update_of(*id, *report)) : problem(report.error());
 }
 
 HttpResponse Endpoints::send_to_actor(Call& call) {

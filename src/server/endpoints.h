@@ -55,6 +55,7 @@ class Endpoints {
   Answer actor_children(Call& call);
   Answer actor_events(Call& call);
   Answer follow_actor(Call& call, const ActorId& id);
+  Answer update_actor(Call& call);
   Answer verify_actor(Call& call);
   Answer bundle_actor(Call& call, const ActorId& id);
   Answer replay_actor(Call& call, const ActorId& id);

@@ -149,6 +149,46 @@ Json waits_of(const WaitReport& report) {
   return {{"waits", std::move(waits)}, {"awaited", std::move(awaited)}, {"shards", std::move(shards)}};
 }
 
+namespace {
+
+Json divergence_of(const ReplayDivergence& divergence) {
+  Json differences = Json::array();
+  for (const ReplayDifference& difference : divergence.differences) {
+    differences.push_back(
+        {{"field", difference.field}, {"recorded", difference.recorded}, {"replayed", difference.replayed}});
+  }
+  Json json = {{"sequence", divergence.sequence},       {"kind", to_string(divergence.kind)},
+               {"function", divergence.function},       {"call", nullptr},
+               {"differences", std::move(differences)}, {"backtrace", divergence.backtrace}};
+  if (divergence.call) json["call"] = {{"sequence", divergence.call_sequence}, {"function", *divergence.call}};
+  return json;
+}
+
+Json replay_of(const ReplayReport& replay) {
+  Json json = {{"result", replay.same()       ? "same"
+                          : replay.divergence ? "differs"
+                                              : "not-told"},
+               {"first_sequence", replay.first_sequence},
+               {"next_sequence", replay.next_sequence},
+               {"calls", replay.calls},
+               {"divergence", nullptr},
+               {"stop", nullptr},
+               {"remarks", replay.remarks}};
+  if (replay.divergence) json["divergence"] = divergence_of(*replay.divergence);
+  if (replay.stop) json["stop"] = {{"sequence", replay.stop->sequence}, {"what", replay.stop->what}};
+  return json;
+}
+
+}  // namespace
+
+Json update_of(const ActorId& id, const UpdateReport& report) {
+  return {{"id", to_string(id)},
+          {"updated", report.is_done},
+          {"former", to_hex(report.former)},
+          {"component", to_hex(report.component)},
+          {"preflight", report.preflight ? replay_of(*report.preflight) : Json(nullptr)}};
+}
+
 Json letter_of(const DeadLetter& letter) {
   return {{"time", time_text(letter.time_ns)},
           {"kind", letter.kind},

@@ -24,6 +24,7 @@ Json totals_of(const MessageTotals& totals);
 Json status_of(const api::RuntimeStatus& status);
 Json report_of(const ChainReport& report);
 Json waits_of(const WaitReport& report);
+Json update_of(const ActorId& id, const UpdateReport& report);
 Json letter_of(const DeadLetter& letter);
 /// Base64, or null.
 Json bytes_of(const std::optional<Bytes>& bytes);

@@ -179,6 +179,15 @@ void LegacyCommands::run(const std::string& name, const Json& fields, const Answ
       return Json{{"ActorList", {{"actors", std::move(actors)}}}};
     });
   }
+  if (name == "UpdateActorComponent") {
+    api::UpdateRequest request;
+    // As in manifests that its clients send: an absolute path of this machine.
+    request.component_path = text_field(fields, "component");
+    return wait_for(answer, [&management, actor = id(), request = std::move(request)] {
+      const auto updated = management.update(actor, request);
+      return updated ? actor_answer("ActorComponentUpdated", actor) : error_answer(updated.error());
+    });
+  }
   if (name == "UnsubscribeFromActor") {
     const ActorId actor = id();
     const auto found = following_.find(text_field(fields, "subscription_id"));

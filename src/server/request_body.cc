@@ -141,6 +141,20 @@ Result<api::ForkRequest> read_fork(const HttpRequest& request) {
   return fork;
 }
 
+Result<api::UpdateRequest> read_update(const HttpRequest& request) {
+  api::UpdateRequest update;
+  if (!names_type(request.content_type, "application/json")) {
+    update.component = request.body;
+    return update;
+  }
+  auto members = Members::read(request.body);
+  if (!members) return fail(std::move(members.error()));
+  update.component = members->base64("component");
+  if (const auto path = members->text("component_path")) update.component_path = *path;
+  if (auto checked = members->check(); !checked) return fail(std::move(checked.error()));
+  return update;
+}
+
 Result<api::StartRequest> read_start(const HttpRequest& request) {
   api::StartRequest start;
   if (!names_type(request.content_type, "application/json")) {

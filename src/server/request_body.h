@@ -15,6 +15,8 @@ Result<Bytes> read_message(const HttpRequest& request);
 /// What a replay and a fork are asked for: an object, or for a replay nothing.
 Result<api::ReplayRequest> read_replay(const HttpRequest& request);
 Result<api::ForkRequest> read_fork(const HttpRequest& request);
+/// What takes a component's place: an object of application/json, or the component itself.
+Result<api::UpdateRequest> read_update(const HttpRequest& request);
 /// What to start: an object of application/json, or the manifest itself.
 Result<api::StartRequest> read_start(const HttpRequest& request);
 

@@ -58,5 +58,15 @@ TEST(RequestBody, AStartIsReadFromJsonOrIsTheManifest) {
   EXPECT_FALSE(read_start(request("text/plain", "\xff")));
 }
 
+TEST(RequestBody, AComponentIsTheBodyOrAMemberOrAPath) {
+  EXPECT_EQ(read_update(request("application/wasm", "abc"))->component, to_bytes("abc"));
+  const auto member = read_update(request("application/json", R"({"component":"YWJj"})"));
+  ASSERT_TRUE(member);
+  EXPECT_EQ(member->component, to_bytes("abc"));
+  EXPECT_EQ(read_update(request("application/json", R"({"component_path":"/a.wasm"})"))->component_path, "/a.wasm");
+  EXPECT_FALSE(read_update(request("application/json", R"({"component":"!"})")));
+  EXPECT_FALSE(read_update(request("application/json", R"({"preflight":true})")));
+}
+
 }  // namespace
 }  // namespace theater::server

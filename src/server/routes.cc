@@ -30,6 +30,7 @@ constexpr std::array kRoutes = std::to_array<Route>({
     {"POST", "/v1/actors/{actor}/stop", "stopActor", Right::kOperate, true},
     {"POST", "/v1/actors/{actor}/terminate", "terminateActor", Right::kOperate, true},
     {"POST", "/v1/actors/{actor}/restart", "restartActor", Right::kOperate, true},
+    {"POST", "/v1/actors/{actor}/update", "updateActor", Right::kAdmin, true},
     {"POST", "/v1/actors/{actor}/pause", "pauseActor", Right::kOperate, true},
     {"POST", "/v1/actors/{actor}/unpause", "unpauseActor", Right::kOperate, true},
     {"GET", "/v1/events", "allEvents", Right::kRead, false},

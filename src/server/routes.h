@@ -35,6 +35,7 @@ enum class Operation : std::uint8_t {
   kStopActor,
   kTerminateActor,
   kRestartActor,
+  kUpdateActor,
   kPauseActor,
   kUnpauseActor,
   kAllEvents,

@@ -320,6 +320,8 @@ void DataDirectory::take_started(ByteView link, StoredActor& actor) {
     const auto* started = std::get_if<chain::StartedView>(&event.body);
     if (started == nullptr) continue;
     actor.name = started->name;
+    actor.start = started->reason;
+    actor.start_sequence = event.sequence;
     std::ranges::copy(started->component, actor.component.begin());
     std::ranges::copy(started->manifest, actor.manifest.begin());
     actor.parent.reset();

@@ -33,6 +33,9 @@ struct StoredActor {
   /// SHA-256 of the component and the manifest it last ran with; both are content of the directory.
   Digest component{};
   Digest manifest{};
+  /// Its last started event.
+  StartReason start{};
+  std::uint64_t start_sequence = 0;
   /// 0 unless older events were removed by retention.
   std::uint64_t first_sequence = 0;
   std::uint64_t next_sequence = 0;

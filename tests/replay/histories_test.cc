@@ -79,31 +79,24 @@ class Histories : public ::testing::TestWithParam<int> {
     engine_ = std::move(engine::Engine::create(options).value());
     for (const Role& role : roles()) {
       replay_options_.components.push_back(component_bytes(role.component));
-      components_[role.name] = engine::Component::compile(*engine_, replay_options_.components.back()).value();
+      const auto component = engine::Component::compile(*engine_, replay_options_.components.back()).value();
+      const auto flags = runtime::import_flags(*component, ActorWorld(1).handlers()).value();
+      components_[role.name] = engine::LinkedComponent::link(component, runtime::call_host, flags).value();
     }
     replay_options_.manifest = kManifest;
     shelf_ = std::move(replay::ComponentShelf::make(replay_options_, &replay::Replayer::call_host).value());
   }
 
   ActorId spawn(ActorWorld& world, const Role& role) {
-    const auto& component = components_.at(role.name);
     auto manifest = parse_manifest(kManifest, {});
     EXPECT_TRUE(manifest) << manifest.error().to_string();
     manifest->name = role.name;
-    auto spec = runtime::make_spec(std::move(*manifest), *component, world.handlers());
+    auto spec = runtime::make_spec(std::move(*manifest), components_.at(role.name), world.handlers());
     EXPECT_TRUE(spec) << spec.error().to_string();
-    const auto flags = runtime::import_flags(*component, world.handlers());
-    auto linked = engine::LinkedComponent::link(component, runtime::call_host, *flags);
-    EXPECT_TRUE(linked) << linked.error().to_string();
-    const ActorLimits limits = (*spec)->manifest.limits;
-    return world.spawn(role.name, *spec, [&](actor::ActorCell& cell) {
-      auto instance =
-          engine::Instance::create(*linked,
-                                   engine::InstanceLimits::of_actor(limits.memory_bytes, limits.table_elements,
-                                                                    limits.message_max_bytes, limits.fuel_per_turn),
-                                   &cell);
-      EXPECT_TRUE(instance) << instance.error().to_string();
-      return std::make_unique<runtime::WasmGuest>(std::move(*instance));
+    return world.spawn(role.name, *spec, [](actor::ActorCell& cell) {
+      auto guest = cell.make_guest(cell.spec());
+      EXPECT_TRUE(guest) << guest.error().to_string();
+      return std::move(*guest);
     });
   }
 
@@ -141,7 +134,7 @@ class Histories : public ::testing::TestWithParam<int> {
       "[limits]\nrequest_timeout_ms = 50\nfuel_per_turn = 50000\n";
 
   std::unique_ptr<engine::Engine> engine_;
-  std::map<std::string, std::shared_ptr<const engine::Component>> components_;
+  std::map<std::string, std::shared_ptr<const engine::LinkedComponent>> components_;
   ReplayOptions replay_options_;
   std::unique_ptr<replay::ComponentShelf> shelf_;
 };

@@ -82,6 +82,25 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.run_it("restart", actor), f"{actor} running\n")
         self.assertEqual(self.run_it("request", "anew", "hello"), "hello\n")
 
+    def test_an_actor_is_updated_and_a_preflight_tells_what_would_change(self):
+        actor = self.run_it("start", self.manifest("updated", "guests/update_first")).strip()
+        self.run_it("send", "updated", "1")
+        self.assertEqual(self.run_it("request", "updated", "?"), "first 1 1\n")
+        second = os.path.join(COMPONENTS, "guests/update_second.wasm")
+        said = self.run_it("update", "updated", second, "--preflight", code=2)
+        self.assertIn("DIFFERS  updated was left as it is", said)
+        self.assertIn("handle-request", said)
+        self.assertIn("recorded", said)
+        found = json.loads(self.run_it("--json", "update", "updated", second, "--preflight", code=2))
+        self.assertEqual((found["updated"], found["preflight"]["result"]), (False, "differs"))
+        self.assertEqual(self.run_it("request", "updated", "?"), "first 1 1\n")
+        self.assertIn("UPDATED  updated: ", self.run_it("update", "updated", second))
+        self.assertEqual(self.run_it("request", actor, "?"), "second 1 0\n")
+        self.run_it("update", "updated", os.path.join(COMPONENTS, "boss.wasm"), code=1)
+        self.assertIn("theater:simple/supervisor", self.said)
+        self.run_it("update", "updated", second + ".none", code=1)
+        self.assertIn("runtime.updated", self.run_it("events", "updated"))
+
     def test_children_are_listed_with_their_parent(self):
         actor = self.run_it("start", self.manifest("parent")).strip()
         self.assertEqual(self.run_it("list", "-c", "parent"), "no actors run\n")

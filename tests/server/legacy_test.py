@@ -116,6 +116,10 @@ class Protocol(unittest.TestCase):
         self.assertEqual(ask({"SendActorMessage": {"id": actor, "data": numbers(b"hello")}}), {"SentMessage": {"id": actor}})
         self.assertEqual(ask({"RequestActorMessage": {"id": actor, "data": numbers(b"state")}}),
                          {"RequestedMessage": {"id": actor, "message": numbers(b"hello")}})
+        path = os.path.join(COMPONENTS, "guests/echo.wasm")
+        self.assertEqual(ask({"UpdateActorComponent": {"id": actor, "component": path}}), {"ActorComponentUpdated": {"id": actor}})
+        self.assertIn("Error", ask({"UpdateActorComponent": {"id": actor, "component": path + ".none"}}))
+        self.assertEqual(ask({"GetActorState": {"id": actor}}), {"ActorState": {"id": actor, "state": numbers(b"hello")}})
         self.assertEqual(ask({"GetActorStatus": {"id": actor}}), {"ActorStatus": {"id": actor, "status": "Running"}})
         manifest = ask({"GetActorManifest": {"id": actor}})["ActorManifest"]["manifest"]
         self.assertEqual((manifest["name"], manifest["handler"][0]["type"]), ("whole", "message-server"))

@@ -251,6 +251,7 @@ class Access(WithServer):
                  ("POST", "/v1/actors/nobody/pause", None, "operate"),
                  ("POST", "/v1/actors/nobody/unpause", None, "operate"),
                  ("GET", "/v1/actors/nobody/children", None, "read"),
+                 ("POST", "/v1/actors/nobody/update", {"component": ""}, "admin"),
                  ("POST", "/v1/actors", {"manifest": "x"}, "admin")]
         order = ["read", "operate", "admin"]
         for method, target, body, needed in cases:

@@ -104,13 +104,21 @@ constexpr std::array<std::pair<std::string_view, std::uint16_t>, 5> kHandlers = 
                                                                                   {"registry", kWhereisImport},
                                                                                   {"timers", kSendAfterImport}}};
 
-std::shared_ptr<const actor::ActorSpec> make_spec(const HandlerRegistry& handlers, const std::string& name,
-                                                  const ActorWorld::Options& options) {
+constexpr std::chrono::seconds kPatience{60};
+
+}  // namespace
+
+std::shared_ptr<const actor::ActorSpec> ActorWorld::make_spec(const std::string& name, Script script,
+                                                              const Options& options) const {
   auto spec = std::make_shared<actor::ActorSpec>();
   spec->manifest.chain.durability = Durability::kSync;
   spec->manifest.name = name;
   spec->manifest.limits = options.limits;
   spec->manifest.permission_policy = options.permissions;
+  spec->manifest.instance = options.instance;
+  spec->make_guest = [script = std::move(script)](actor::ActorCell& cell) -> Result<std::unique_ptr<actor::Guest>> {
+    return std::make_unique<ScriptGuest>(cell, script);
+  };
   for (const auto& [type, first_import] : kHandlers) {
     HandlerConfig config{.type = std::string(type), .fields = {}, .line = 1};
     if (type == "timing") {
@@ -120,7 +128,7 @@ std::shared_ptr<const actor::ActorSpec> make_spec(const HandlerRegistry& handler
     if (type == "timers") config.fields = options.timers;
     if (type == "registry") config.fields = options.registry;
     spec->manifest.handlers.push_back(std::move(config));
-    spec->handlers.push_back(handlers.find(type));
+    spec->handlers.push_back(handlers_.find(type));
     spec->first_slots.push_back(1);
   }
   for (std::uint16_t i = 0; i < kImports; ++i) {
@@ -141,10 +149,6 @@ std::shared_ptr<const actor::ActorSpec> make_spec(const HandlerRegistry& handler
   spec->set_permissions(compose_permissions(nullptr, spec->manifest));
   return spec;
 }
-
-constexpr std::chrono::seconds kPatience{60};
-
-}  // namespace
 
 ActorWorld::ActorWorld(std::uint64_t seed, std::uint32_t shards)
     : handlers_(builtin_handlers(router_)), has_disks_(seed >= kSlowDisk) {
@@ -186,8 +190,8 @@ void ActorWorld::on_disk(std::uint32_t shard, const std::function<void(SlowDisk&
 
 ActorId ActorWorld::spawn(const std::string& name, Script script, const Options& options) {
   return spawn(
-      name, make_spec(handlers_, name, options),
-      [&](actor::ActorCell& cell) { return std::make_unique<ScriptGuest>(cell, std::move(script)); }, options.shard);
+      name, make_spec(name, std::move(script), options),
+      [](actor::ActorCell& cell) { return std::move(*cell.make_guest(cell.spec())); }, options.shard);
 }
 
 ActorId ActorWorld::spawn(const std::string& name, std::shared_ptr<const actor::ActorSpec> spec,

@@ -35,6 +35,7 @@ class ActorWorld {
     /// Of the handler `timers` and of `registry`.
     ConfigFields timers = {};
     ConfigFields registry = {};
+    InstancePolicy instance;
     /// Which shard; default: in turn.
     std::optional<std::uint32_t> shard;
   };
@@ -45,6 +46,10 @@ class ActorWorld {
   using MakeGuest = std::function<std::unique_ptr<actor::Guest>(actor::ActorCell& cell)>;
   ActorId spawn(const std::string& name, std::shared_ptr<const actor::ActorSpec> spec, const MakeGuest& make_guest,
                 std::optional<std::uint32_t> shard = std::nullopt);
+
+  /// What spawn() makes an actor of a script from.
+  std::shared_ptr<const actor::ActorSpec> make_spec(const std::string& name, Script script,
+                                                    const Options& options) const;
 
   MessageRouter& router() { return router_; }
   void send(const ActorId& target, std::string_view text);

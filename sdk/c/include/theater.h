@@ -24,6 +24,7 @@
 /// The same for what theater:simple does not have; it has one name everywhere.
 #define THEATER_EXT_IMPORT(interface, function) \
   __attribute__((import_module("theater:ext/" interface), import_name(function)))
+#define THEATER_EXT_EXPORT(function) __attribute__((export_name("theater:ext/" function)))
 #define THEATER_EXPORT(function) __attribute__((export_name(THEATER_NAMESPACE "/" function)))
 
 #ifdef __cplusplus
@@ -469,6 +470,22 @@ theater_acceptance theater_on_channel_open(theater_state* state, theater_view ch
 theater_status theater_on_channel_message(theater_state* state, theater_view channel, theater_view message);
 /// Without this function, nothing happens.
 theater_status theater_on_channel_close(theater_state* state, theater_view channel);
+
+/// Makes the export by which the actor takes over another component's state when it is updated; its project's world
+/// includes theater:sdk/migration. `function` is a
+/// theater_status (*)(theater_state* state, theater_view former_component), called before theater_on_start with the
+/// state that the former component left; its SHA-256 in hexadecimal is the second parameter. Written once, in a C file.
+#define THEATER_MIGRATE(function)                                                                     \
+  THEATER_EXT_EXPORT("migrate#migrate")                                                               \
+  void* theater_export_migrate(uint32_t has_state, const char* data, size_t size, const char* former, \
+                               size_t former_size) {                                                  \
+    theater_state state = {has_state != 0, theater_bytes(data, size)};                                \
+    const theater_status status = function(&state, theater_bytes(former, former_size));               \
+    return theater_finish_turn(&state, status);                                                       \
+  }
+/// What an export of the form func(state, tuple<…>) -> result<tuple<option<list<u8>>>, string> returns. Ends the turn's
+/// memory.
+void* theater_finish_turn(const theater_state* state, theater_status status);
 
 #ifdef __cplusplus
 }

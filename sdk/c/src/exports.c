@@ -27,7 +27,7 @@ static void* succeeded(const theater_state* state) {
   return result;
 }
 
-static void* finished(const theater_state* state, theater_status status) {
+void* theater_finish_turn(const theater_state* state, theater_status status) {
   return status.failed ? failed(status.text) : succeeded(state);
 }
 
@@ -69,14 +69,14 @@ THEATER_EXPORT("actor#init")
 void* theater_export_init(uint32_t has_state, const char* state_data, size_t state_size, const char* id,
                           size_t id_size) {
   theater_state state = state_of(has_state, state_data, state_size);
-  return finished(&state, theater_on_start(&state, theater_bytes(id, id_size)));
+  return theater_finish_turn(&state, theater_on_start(&state, theater_bytes(id, id_size)));
 }
 
 THEATER_EXPORT("message-server-client#handle-send")
 void* theater_export_send(uint32_t has_state, const char* state_data, size_t state_size, const char* data,
                           size_t size) {
   theater_state state = state_of(has_state, state_data, state_size);
-  return finished(&state, theater_on_send(&state, theater_bytes(data, size)));
+  return theater_finish_turn(&state, theater_on_send(&state, theater_bytes(data, size)));
 }
 
 THEATER_EXPORT("message-server-client#handle-request")
@@ -109,13 +109,13 @@ THEATER_EXPORT("message-server-client#handle-channel-message")
 void* theater_export_channel_message(uint32_t has_state, const char* state_data, size_t state_size, const char* channel,
                                      size_t channel_size, const char* data, size_t size) {
   theater_state state = state_of(has_state, state_data, state_size);
-  return finished(&state,
-                  theater_on_channel_message(&state, theater_bytes(channel, channel_size), theater_bytes(data, size)));
+  return theater_finish_turn(
+      &state, theater_on_channel_message(&state, theater_bytes(channel, channel_size), theater_bytes(data, size)));
 }
 
 THEATER_EXPORT("message-server-client#handle-channel-close")
 void* theater_export_channel_close(uint32_t has_state, const char* state_data, size_t state_size, const char* channel,
                                    size_t channel_size) {
   theater_state state = state_of(has_state, state_data, state_size);
-  return finished(&state, theater_on_channel_close(&state, theater_bytes(channel, channel_size)));
+  return theater_finish_turn(&state, theater_on_channel_close(&state, theater_bytes(channel, channel_size)));
 }

@@ -940,6 +940,24 @@ struct Component {
   }
 };
 
+/// The export by which an actor takes over another component's state when it is updated, beside Component<T>; its
+/// project's world includes theater:sdk/migration. T has on_migrate(View state, View component), which is called on a
+/// new object with the state that the former component left, in whatever form, and that component's SHA-256 in
+/// hexadecimal; after it comes on_resume. A state of one's own with an older state_version needs no migration:
+/// on_upgrade is called.
+template <class T>
+struct Migration {
+  THEATER_EXT_EXPORT("migrate#migrate")
+  static void* migrate(uint32_t has_state, const char* state, size_t state_size, const char* component,
+                       size_t component_size) {
+    detail::Turn<T> turn(has_state, state, state_size);
+    const View former = turn.bytes();
+    T* const actor = turn.make();
+    const Status status = actor->on_migrate(former, View(component, component_size));
+    return status ? detail::succeeded(turn.save(*actor)) : detail::failed(status.error());
+  }
+};
+
 /// How a child failed: the cases of wit-error-type, in their order.
 enum class ChildError : uint8_t {
   kOperationTimeout,
