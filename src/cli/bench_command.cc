@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdio>
 #include <fstream>
+#include <future>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
@@ -41,6 +42,10 @@ constexpr std::size_t kSampledActors = 64;
 /// Of all actors' latest events so many are in memory still: to read others from a disk would take longer than the
 /// measurement.
 constexpr std::uint64_t kSampledEvents = 200'000;
+/// idle: of how many actors the first message is measured, and when their instances go.
+constexpr std::size_t kWokenActors = 10'000;
+constexpr std::chrono::milliseconds kEvictAfter{100};
+constexpr std::chrono::seconds kEvictionPatience{30};
 /// Time before the measurement, for caches and branch predictors.
 constexpr std::chrono::milliseconds kWarmUp{300};
 
@@ -116,7 +121,11 @@ class Bench {
     if (options_.bench == "ping-pong") return ping_pong();
     if (options_.bench == "requests") return requests();
     if (options_.bench == "fan-in") return fan_in();
-    return spawn_many();
+    if (options_.bench == "idle") return idle();
+    auto bencher = prepare("bencher", bencher_component());
+    if (!bencher) return fail(std::move(bencher.error()));
+    std::vector<ActorId> ids;
+    return spawn_many(*bencher, ids);
   }
 
   Result<void> start() {
@@ -133,12 +142,12 @@ class Bench {
     return {};
   }
 
-  Result<Blueprint> prepare(std::string_view name, ByteView component) {
+  Result<Blueprint> prepare(std::string_view name, ByteView component, std::string_view more = "") {
     std::string text = "name = \"" + std::string(name) + "\"\nversion = \"1\"\ncomponent = \"embedded.wasm\"\n" +
                        "[[handler]]\ntype = \"message-server\"\n[limits]\nmessage_max_bytes = " +
                        std::to_string(std::max<std::uint64_t>(options_.size, 1u << 20)) +
                        "\nmailbox_bytes = " + std::to_string(std::max<std::uint64_t>(options_.size * 64, 8u << 20)) +
-                       "\n";
+                       "\n" + std::string(more);
     if (disk_) text += "[chain]\ndurability = \"" + options_.durability + "\"\n";
     ParseOptions parse;
     parse.base_directory = "/";
@@ -258,13 +267,54 @@ class Bench {
     return info ? info->events : 0;
   }
 
-  Result<Measured> spawn_many() {
-    auto bencher = prepare("bencher", bencher_component());
-    if (!bencher) return fail(std::move(bencher.error()));
-    if (auto first = runtime_->spawn(*bencher); !first) return fail(std::move(first.error()));
+  /// Actors without an instance, and how long the first message to one of them takes.
+  Result<Measured> idle() {
+    auto idler = prepare("idle", responder_component(),
+                         "[instance]\nevict_after_ms = " + std::to_string(kEvictAfter.count()) + "\n");
+    if (!idler) return fail(std::move(idler.error()));
+    std::vector<ActorId> ids;
+    auto spawned = spawn_many(*idler, ids);
+    if (!spawned) return spawned;
+    const std::uint64_t before = resident_before_;
+    const auto chosen = [&](std::size_t i) { return ids[i * ids.size() / std::min(kWokenActors, ids.size())]; };
+    const std::size_t woken = std::min(kWokenActors, ids.size());
+    for (std::size_t i = 0; i < woken; ++i) {
+      if (auto evicted = wait_until_evicted(chosen(i)); !evicted) return fail(std::move(evicted.error()));
+    }
+    Measured measured{.messages = woken, .seconds = spawned->seconds, .resident = resident_bytes() - before};
+    const std::uint64_t events = runtime_->events_recorded();
+    const Bytes message(options_.size);
+    for (std::size_t i = 0; i < woken; ++i) {
+      std::promise<Result<Bytes>> promise;
+      auto future = promise.get_future();
+      const auto asked = SteadyClock::now();
+      router_.request(chosen(i), message, 0, [&](Result<Bytes> answer) { promise.set_value(std::move(answer)); });
+      auto answer = future.get();
+      if (!answer) return fail(std::move(answer.error()));
+      measured.times_ns.push_back(static_cast<std::uint64_t>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(SteadyClock::now() - asked).count()));
+    }
+    measured.events = runtime_->events_recorded() - events;
+    return measured;
+  }
+
+  Result<void> wait_until_evicted(const ActorId& id) const {
+    const auto give_up = SteadyClock::now() + kEvictionPatience;
+    while (SteadyClock::now() < give_up) {
+      const auto info = runtime_->info(id);
+      if (!info) return fail(info.error());
+      if (info->memory_bytes == 0) return {};
+      std::this_thread::sleep_for(kEvictAfter / 10);
+    }
+    return fail(ErrorCode::kTimeout, "actor " + to_string(id) + " still has its instance");
+  }
+
+  Result<Measured> spawn_many(const Blueprint& blueprint, std::vector<ActorId>& ids) {
+    if (auto first = runtime_->spawn(blueprint); !first) return fail(std::move(first.error()));
+    ids.resize(options_.actors);
     Measured measured;
     measured.times_ns.resize(options_.actors);
-    const std::uint64_t resident = resident_bytes();
+    resident_before_ = resident_bytes();
     const std::uint64_t events = runtime_->events_recorded();
     const std::uint64_t bytes = disk_bytes();
     std::mutex mutex;
@@ -281,10 +331,11 @@ class Bench {
         const std::uint32_t number = begun++;
         const auto spawned = SteadyClock::now();
         lock.unlock();
-        runtime_->spawn_async(*bencher, {}, [&, number, spawned](Result<ActorId> id) {
+        runtime_->spawn_async(blueprint, {}, [&, number, spawned](Result<ActorId> id) {
           const std::lock_guard inner(mutex);
           measured.times_ns[number] = static_cast<std::uint64_t>(
               std::chrono::duration_cast<std::chrono::nanoseconds>(SteadyClock::now() - spawned).count());
+          if (id) ids[number] = *id;
           if (!id && !error) error = std::move(id.error());
           ++done;
           finished.notify_one();
@@ -301,7 +352,7 @@ class Bench {
     measured.messages = options_.actors;
     measured.events = runtime_->events_recorded() - events;
     measured.disk_bytes = disk_bytes() - bytes;
-    measured.resident = resident_bytes() - resident;
+    measured.resident = resident_bytes() - resident_before_;
     return measured;
   }
 
@@ -318,6 +369,8 @@ class Bench {
   std::unique_ptr<BenchDisk> disk_;
   std::unique_ptr<Runtime> runtime_;
   std::uint32_t shards_ = 0;
+  /// Before the many actors were made.
+  std::uint64_t resident_before_ = 0;
 };
 
 double per_second(std::uint64_t count, const Measured& measured) {
@@ -338,8 +391,40 @@ void show_disk(Context& context, const BenchOptions& options, BenchDisk& disk, c
   context.output.line(text);
 }
 
+void show_idle(Context& context, const BenchOptions& options, std::uint32_t shards, Measured& measured) {
+  const double rate = measured.seconds > 0 ? options.actors / measured.seconds : 0;
+  const double p50_us = percentile_us(measured.times_ns, 0.5);
+  const double p99_us = percentile_us(measured.times_ns, 0.99);
+  const std::uint64_t bytes_per_actor = measured.resident / std::max(1u, options.actors);
+  if (context.json) {
+    const ordered_json json = {{"bench", options.bench},
+                               {"actors", options.actors},
+                               {"size", options.size},
+                               {"shards", shards},
+                               {"record", options.record == "on"},
+                               {"spawn_seconds", measured.seconds},
+                               {"spawn_rate", rate},
+                               {"rss_bytes", measured.resident},
+                               {"bytes_per_actor", bytes_per_actor},
+                               {"woken", measured.messages},
+                               {"p50_us", p50_us},
+                               {"p99_us", p99_us},
+                               {"events", measured.events}};
+    context.output.line(json.dump());
+    return;
+  }
+  context.output.line("idle  " + grouped(options.actors) + " actors without an instance, " + std::to_string(shards) +
+                      " shards: " + context.output.bold(byte_size(bytes_per_actor)) + " an actor, " +
+                      byte_size(measured.resident) + " in all");
+  char text[256];
+  std::snprintf(text, sizeof(text), "  first message and its answer p50 %.2f µs, p99 %.2f µs", p50_us, p99_us);
+  context.output.line(text);
+  context.output.line("  made at " + grouped(static_cast<std::uint64_t>(rate)) + " actors/s");
+}
+
 void show(Context& context, const BenchOptions& options, Bench& bench, Measured& measured) {
   const std::uint32_t shards = bench.shards();
+  if (options.bench == "idle") return show_idle(context, options, shards, measured);
   const double rate = per_second(measured.messages, measured);
   const double p50_us = percentile_us(measured.times_ns, 0.5);
   const double p99_us = percentile_us(measured.times_ns, 0.99);
@@ -404,8 +489,8 @@ void add_bench_command(CLI::App& app, Context& context) {
   command
       ->add_option("bench", options->bench,
                    "ping-pong: pairs bounce a message. requests: pairs ask and answer. fan-in: all but one send to "
-                   "one. spawn: make actors")
-      ->check(CLI::IsMember({"ping-pong", "requests", "fan-in", "spawn"}));
+                   "one. spawn: make actors. idle: actors that have given up their instances, and their first message")
+      ->check(CLI::IsMember({"ping-pong", "requests", "fan-in", "spawn", "idle"}));
   command->add_option("--actors", options->actors, "How many")->check(CLI::Range(1, 10'000'000))->capture_default_str();
   command->add_option("--size", options->size, "Bytes of a message, at least 36 for ping-pong and fan-in")
       ->check(CLI::Range(0, 64 << 20))
@@ -438,7 +523,9 @@ void add_bench_command(CLI::App& app, Context& context) {
   command->footer(
       "Times come from the events recorded last: for ping-pong a message's part of the way there and back, for "
       "requests the round\n"
-      "trip, for fan-in the time between two messages at the receiver; for spawn the time until init has returned.\n"
+      "trip, for fan-in the time between two messages at the receiver; for spawn the time until init has returned; for "
+      "idle the\n"
+      "time from a request to its answer by an actor whose instance must be made again first.\n"
       "With --data the disk is measured by itself too, before and after: appending 4 KiB and syncing, and writing 64 "
       "MiB.\n"
       "With --durability sync each message of ping-pong waits until the event that sent it is safe, those of requests "
