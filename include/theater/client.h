@@ -45,6 +45,10 @@ struct RemoteActor {
   std::uint64_t mailbox_messages = 0;
   std::uint64_t memory_bytes = 0;
   std::uint64_t restarts = 0;
+  /// Since it last started.
+  std::uint64_t turns = 0;
+  std::uint64_t fuel_used = 0;
+  std::uint64_t fuel_last_turn = 0;
   /// Once it has ended.
   std::string end_reason;
   std::string end_message;
@@ -156,6 +160,8 @@ class Client {
   Result<std::vector<RemoteActor>> list();
   /// As JSON.
   Result<std::string> manifest(std::string_view actor);
+  /// What it may do and where each line comes from, as JSON.
+  Result<std::string> permissions(std::string_view actor);
   Result<std::optional<Bytes>> state(std::string_view actor);
   /// A page; as many as `limit` says, 100 without one.
   Result<std::vector<RemoteEvent>> events(std::string_view actor, const RemoteEventQuery& query);
@@ -182,6 +188,8 @@ class Client {
 
   /// How the server is doing, as JSON.
   Result<std::string> status();
+  /// Who waits for whom there, as JSON.
+  Result<std::string> waits();
 
  private:
   class Core;

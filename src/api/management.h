@@ -141,7 +141,8 @@ class Management {
   Result<std::vector<ActorInfo>> children(const ActorId& id) const;
   Result<Manifest> manifest(const ActorId& id) const { return runtime_.manifest(id); }
   Result<EffectivePermissions> permissions(const ActorId& id) const { return runtime_.permissions(id); }
-  WaitReport waits() const { return runtime_.waits(); }
+  /// On a loaded machine a shard is not taken for one that hangs.
+  WaitReport waits() const { return runtime_.waits(std::chrono::seconds(2)); }
   Result<std::optional<Bytes>> state(const ActorId& id) const { return runtime_.state(id); }
   Result<ChainReport> verify(const ActorId& id) const { return runtime_.verify(id); }
   Result<EventPage> events(const ActorId& id, const EventQuery& query) const;

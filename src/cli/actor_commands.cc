@@ -3,6 +3,7 @@
 
 #include "cli/event_lines.h"
 #include "cli/interrupts.h"
+#include "cli/permissions_text.h"
 #include "cli/remote.h"
 
 namespace theater::cli {
@@ -91,6 +92,8 @@ void show_actor(Context& context, const RemoteActor& actor) {
   context.output.line("events   " + grouped(actor.events));
   context.output.line("mailbox  " + grouped(actor.mailbox_messages) + " messages");
   context.output.line("memory   " + byte_size(actor.memory_bytes));
+  context.output.line("turns    " + grouped(actor.turns) + ", with " + grouped(actor.fuel_used) +
+                      " fuel, the last with " + grouped(actor.fuel_last_turn));
   if (!actor.end_reason.empty()) {
     context.output.line("ended    " + actor.end_reason +
                         (actor.end_message.empty() ? "" : ": " + printable(as_bytes(actor.end_message), 2000)));
@@ -225,11 +228,38 @@ void add_list_command(CLI::App& app, Context& context) {
 void add_inspect_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<RemoteOptions>();
   auto detailed = std::make_shared<bool>(false);
+  auto permissions = std::make_shared<bool>(false);
+  auto parents = std::make_shared<std::vector<std::string>>();
   CLI::App* command = app.add_subcommand("inspect", "Show all about an actor");
   add_address(*command, *options);
   add_actor(*command, *options);
   command->add_flag("-d,--detailed", *detailed, "Also its manifest");
-  command->callback([options, detailed, &context] {
+  CLI::Option* shows_permissions =
+      command->add_flag("--permissions", *permissions,
+                        "What it may do, and which line of which manifest says so. Instead of an actor it may be a "
+                        "manifest, or the folder that holds its manifest.toml: then no server is asked");
+  command
+      ->add_option("--parent", *parents,
+                   "With a manifest: that of its parent. May be repeated, for the parent's parent and so on")
+      ->type_name("MANIFEST")
+      ->allow_extra_args(false)
+      ->needs(shows_permissions);
+  command->callback([options, detailed, permissions, parents, &context] {
+    if (*permissions && !names_an_actor(options->actor, *options)) {
+      if (auto shown = show_manifest_permissions(context, options->actor, *parents); !shown) {
+        context.exit_code = kExitFailed;
+        tell_error(context, "inspect", shown.error());
+      }
+      return;
+    }
+    if (*permissions) {
+      return run_remote(context, "inspect", *options, [&](Client& client) -> Result<void> {
+        const auto shown = client.permissions(options->actor);
+        if (!shown) return fail(neither_here_nor_there(options->actor, *options, shown.error()));
+        show_permissions(context, *shown);
+        return {};
+      });
+    }
     run_remote(context, "inspect", *options,
                [&](Client& client) { return inspect(client, context, options->actor, *detailed); });
   });

@@ -40,6 +40,7 @@ void add_bench_command(CLI::App& app, Context& context);
 /// A subcommand of the one before.
 void add_bench_server_command(CLI::App& bench, Context& context);
 void add_server_command(CLI::App& app, Context& context);
+void add_doctor_command(CLI::App& app, Context& context);
 // Commands for a running server: start, stop, terminate, restart, pause, unpause, list, inspect; message, send,
 // request, channel; subscribe.
 void add_actor_commands(CLI::App& app, Context& context);

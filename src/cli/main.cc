@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
   add_actor_commands(app, context);
   add_message_commands(app, context);
   add_subscribe_command(app, context);
+  add_doctor_command(app, context);
   head_commands(app, "The server and its actors");
   try {
     app.parse(argc, argv);

@@ -93,6 +93,9 @@ Result<RemoteActor> actor_of(const json& object) {
   actor.mailbox_messages = number_at(object, "mailbox_messages");
   actor.memory_bytes = number_at(object, "memory_bytes");
   actor.restarts = number_at(object, "restarts");
+  actor.turns = number_at(object, "turns");
+  actor.fuel_used = number_at(object, "fuel_used");
+  actor.fuel_last_turn = number_at(object, "fuel_last_turn");
   if (const auto end = object.find("end"); end != object.end() && end->is_object()) {
     actor.end_reason = text_at(*end, "reason");
     actor.end_message = text_at(*end, "message");
@@ -513,6 +516,11 @@ Result<std::string> Client::manifest(std::string_view actor) {
   return answer ? Result<std::string>(dump(*answer)) : fail(answer.error());
 }
 
+Result<std::string> Client::permissions(std::string_view actor) {
+  const auto answer = core_->ask_object("GET", actor_path(actor, "/permissions"));
+  return answer ? Result<std::string>(dump(*answer)) : fail(answer.error());
+}
+
 Result<std::optional<Bytes>> Client::state(std::string_view actor) {
   const auto answer = core_->ask_object("GET", actor_path(actor, "/state"));
   if (!answer) return fail(answer.error());
@@ -610,6 +618,11 @@ Result<ActorId> Client::fork(std::string_view actor, const RemoteFork& fork) {
   json body = {{"at", fork.at}};
   if (fork.component) body["component"] = to_base64(*fork.component);
   return core_->start_actor(actor_path(actor, "/fork"), body);
+}
+
+Result<std::string> Client::waits() {
+  const auto answer = core_->ask_object("GET", "/v1/waits");
+  return answer ? Result<std::string>(dump(*answer)) : fail(answer.error());
 }
 
 Result<std::string> Client::status() {

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "base/limits.h"
+#include "manifest/json_forms.h"
 #include "replay/report_json.h"
 #include "server/body_file.h"
 #include "server/json_forms.h"
@@ -122,6 +123,7 @@ void Endpoints::run(Operation operation, Call& call) {
       case Operation::kStartActor: return call.respond(start_actor(call));
       case Operation::kInspectActor: return call.respond(inspect_actor(call));
       case Operation::kActorManifest: return call.respond(actor_manifest(call));
+      case Operation::kActorPermissions: return call.respond(actor_permissions(call));
       case Operation::kActorState: return call.respond(actor_state(call));
       case Operation::kActorStatus: return call.respond(actor_status(call));
       case Operation::kActorMetrics: return call.respond(actor_metrics(call));
@@ -142,6 +144,7 @@ void Endpoints::run(Operation operation, Call& call) {
       case Operation::kAllEvents: return call.respond(all_events(call));
       case Operation::kOpenChannel: return open_channel(call);
       case Operation::kDeadLetters: return call.respond(dead_letters(call));
+      case Operation::kWaits: return call.respond(waits(call));
     }
   } catch (const std::exception& error) {
     call.respond(problem(Error(ErrorCode::kInternal, error.what())));
@@ -223,6 +226,13 @@ HttpResponse Endpoints::actor_manifest(Call& call) {
   if (!manifest) return problem(manifest.error());
   if (names_type(call.request->accept, "application/toml")) return raw(as_bytes(manifest->text), "application/toml");
   return ok(manifest_of(*manifest));
+}
+
+HttpResponse Endpoints::actor_permissions(Call& call) {
+  const auto id = actor_of(call);
+  if (!id) return problem(id.error());
+  const auto permissions = management_.permissions(*id);
+  return permissions ? ok(permissions_json(*permissions)) : problem(permissions.error());
 }
 
 HttpResponse Endpoints::actor_state(Call& call) {
@@ -421,6 +431,11 @@ void Endpoints::open_channel(Call& call) {
                         respond(std::move(response));
                       });
                     });
+}
+
+HttpResponse Endpoints::waits(Call& call) {
+  if (auto checked = call.query.check(); !checked) return problem(checked.error());
+  return ok(waits_of(management_.waits()));
 }
 
 HttpResponse Endpoints::dead_letters(Call& call) {

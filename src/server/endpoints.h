@@ -49,6 +49,7 @@ class Endpoints {
   Answer start_actor(Call& call);
   Answer inspect_actor(Call& call);
   Answer actor_manifest(Call& call);
+  Answer actor_permissions(Call& call);
   Answer actor_state(Call& call);
   Answer actor_status(Call& call);
   Answer actor_metrics(Call& call);
@@ -67,6 +68,7 @@ class Endpoints {
   Answer all_events(Call& call);
   void open_channel(Call& call);
   Answer dead_letters(Call& call);
+  Answer waits(Call& call);
 
   Result<ActorId> actor_of(const Call& call) const;
   /// Does what goes through a whole chain, which may take long: unless others are at it already.

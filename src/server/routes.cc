@@ -16,6 +16,7 @@ constexpr std::array kRoutes = std::to_array<Route>({
     {"POST", "/v1/actors", "startActor", Right::kAdmin, true},
     {"GET", "/v1/actors/{actor}", "inspectActor", Right::kRead, true},
     {"GET", "/v1/actors/{actor}/manifest", "actorManifest", Right::kRead, true},
+    {"GET", "/v1/actors/{actor}/permissions", "actorPermissions", Right::kRead, true},
     {"GET", "/v1/actors/{actor}/state", "actorState", Right::kRead, true},
     {"GET", "/v1/actors/{actor}/status", "actorStatus", Right::kRead, true},
     {"GET", "/v1/actors/{actor}/metrics", "actorMetrics", Right::kRead, true},
@@ -36,6 +37,7 @@ constexpr std::array kRoutes = std::to_array<Route>({
     {"GET", "/v1/events", "allEvents", Right::kRead, false},
     {"GET", "/v1/channels", "openChannel", Right::kOperate, false},
     {"GET", "/v1/dead-letters", "deadLetters", Right::kRead, true},
+    {"GET", "/v1/waits", "waits", Right::kRead, true},
 });
 
 /// Takes the next segment off, which ends before the next slash.

@@ -21,6 +21,7 @@ enum class Operation : std::uint8_t {
   kStartActor,
   kInspectActor,
   kActorManifest,
+  kActorPermissions,
   kActorState,
   kActorStatus,
   kActorMetrics,
@@ -41,6 +42,7 @@ enum class Operation : std::uint8_t {
   kAllEvents,
   kOpenChannel,
   kDeadLetters,
+  kWaits,
 };
 
 struct Route {

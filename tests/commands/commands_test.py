@@ -374,6 +374,34 @@ class Commands(unittest.TestCase):
         self.assertEqual(list(where.iterdir()), [])
         self.assertIn("--data", self.run_theater("bench", "ping-pong", "--durability", "sync", status=1))
 
+    def test_the_doctor_looks_at_directories_and_components(self):
+        said = self.run_theater("doctor", self.data, ROOT / "examples" / "counter")
+        self.assertRegex(said, rf"good     {self.data}: a data directory with [\d,]+ events of 3 actors")
+        self.assertIn("counter: the component and its manifest go together", said)
+        self.assertIn("server: none runs for this user", said)
+        bad = self.folder / "bad.toml"
+        component = ROOT / "examples" / "counter" / "build" / "counter.wasm"
+        bad.write_text(f"name = 'bad'\ncomponent = '{component}'\n[[handler]]\ntype = 'supervisor'\n")
+        told = json.loads(self.run_theater("--json", "doctor", bad, status=1))
+        self.assertFalse(told["ok"])
+        self.assertIn("which its manifest does not grant", " ".join(one["text"] for one in told["findings"] if one["level"] == "problem"))
+        denied = self.folder / "denied.toml"
+        denied.write_text(f"name = 'denied'\ncomponent = '{component}'\n[[handler]]\ntype = 'runtime'\n[[handler]]\ntype = "
+                          "'message-server'\n[[handler]]\ntype = 'random'\n[permission_policy.runtime]\ntype = 'disallow'\n")
+        self.assertIn('the handler "random" is not available in this runtime', self.run_theater("doctor", denied, status=1))
+        denied.write_text(denied.read_text().replace("[[handler]]\ntype = 'random'\n", "[[handler]]\ntype = 'timing'\n"))
+        said = self.run_theater("doctor", denied)
+        self.assertIn("every call of it will be refused: denied by ", said)
+        self.assertIn("the component uses nothing of the handler timing", said)
+
+    def test_a_damaged_directory_is_a_problem_for_the_doctor(self):
+        damaged = self.copy("damaged_for_the_doctor")
+        segment = next((damaged / "segments").iterdir())
+        content = bytearray(segment.read_bytes())
+        content[content.index(WORDS.encode())] ^= 1
+        segment.write_bytes(content)
+        self.assertIn("problem  ", self.run_theater("doctor", damaged, status=1))
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

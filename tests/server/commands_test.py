@@ -112,6 +112,55 @@ class Commands(unittest.TestCase):
         self.run_it("stop", "parent")
         self.assertNotIn(child, self.run_it("list"))
 
+    def narrowed(self, name, more):
+        path = self.manifest(name)
+        with open(path, "a") as file:
+            file.write(more)
+        return path
+
+    def test_permissions_are_shown_with_the_lines_that_they_come_from(self):
+        parent = self.narrowed("above", "[permission_policy.message_server]\ntype = 'restrict'\nconfig = { can_send = false }\n")
+        child = self.manifest("below")
+        shown = self.run_it("inspect", "--permissions", child, "--parent", parent)
+        self.assertRegex(shown, rf"can_send +false +{parent}:\d+, \[permission_policy.message_server\] of above\n")
+        self.assertRegex(shown, rf"message-server +allowed +{child}:\d+, \[\[handler\]\] of below\n")
+        actor = self.run_it("start", parent).strip()
+        body = {"manifest": self.server.manifest("below", "guests/echo"), "base_directory": "/", "parent": actor}
+        with self.server.unix() as http:
+            http.json("POST", "/v1/actors", body)
+        handlers = {one["handler"]: one for one in json.loads(self.run_it("--json", "inspect", "--permissions", "below"))["handlers"]}
+        self.assertFalse(handlers["message-server"]["fields"]["can_send"]["value"])
+        self.assertEqual(handlers["message-server"]["fields"]["can_send"]["from"][0]["actor"], "above")
+        self.run_it("inspect", "--permissions", "nowhere", code=1)
+        self.assertIn("there is no file or folder nowhere, and no actor of that name", self.said)
+        self.run_it("stop", "above")
+
+    def test_the_doctor_tells_who_waits_for_whom(self):
+        self.run_it("start", self.manifest("b", "guests/asks_back"))
+        asker = self.run_it("start", self.manifest("a", "guests/asks_back")).strip()
+        asked = json.loads(self.run_it("--json", "pause", "b"))["id"]
+        self.run_it("send", "a", "b")
+        with self.server.unix() as http:
+            waits = []
+            while not waits:
+                waits = http.json("GET", "/v1/waits")[2]["waits"]
+        self.assertEqual((waits[0]["actor"], waits[0]["waits_for"]), (asker, asked))
+        said = self.run_it("doctor")
+        self.assertIn(f"a ({asker}) waits in theater:simple/message-server-host.request since ", said)
+        self.assertIn(f" for {asked}, {waits[0]['awaited']}, and gives up in ", said)
+        self.assertIn(f"b ({asked}) waits for nobody: it is paused, 1 messages in its mailbox, 0 requests unanswered", said)
+        told = json.loads(self.run_it("--json", "doctor"))
+        self.assertTrue(told["ok"])
+        self.assertEqual(told["waits"]["waits"][0]["awaited"], waits[0]["awaited"])
+        self.run_it("terminate", "a")
+        self.run_it("stop", "b")
+
+    def test_turns_and_their_fuel_are_told(self):
+        self.run_it("start", self.manifest("metered"))
+        self.run_it("request", "metered", "x")
+        self.assertRegex(self.run_it("inspect", "metered"), r"turns    \d+, with [\d,]+ fuel, the last with [\d,]+\n")
+        self.run_it("stop", "metered")
+
     def test_what_is_json_is_json(self):
         actor = json.loads(self.run_it("--json", "start", self.manifest("machine")))["id"]
         self.assertEqual(json.loads(self.run_it("--json", "request", "machine", "hi"))["text"], "hi")
