@@ -547,7 +547,7 @@ TEST_P(Channels, are_checked_against_permissions_again_at_each_use) {
   world.send(client, "echo yes");
   world.run_until([&] { return count == 4; });
   // From here on it is nobody whom the client may address.
-  world.router().core().directory().remove_name(server);
+  world.router().core().directory().remove_names(server);
   world.send(client, "echo no");
   world.run_until([&] { return count == 5; });
   EXPECT_THAT(all_seen().back(), AllOf(HasSubstr("not permitted: "), HasSubstr("allowed_targets"),
