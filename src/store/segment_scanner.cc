@@ -262,6 +262,7 @@ Result<ScanStep> SegmentScanner::bad_group() {
   if (!next_group) return fail(next_group.error());
   SegmentFault fault{
       .offset = offset_, .bytes = kGroupRecordBytes, .what = "a group's frame was changed", .record = {}};
+  group_offset_ = offset_;
   group_end_ = next_group->value_or(file_bytes_);
   // When the group's records are whole behind its own, nothing of them is lost.
   const std::uint64_t first = offset_ + kGroupRecordBytes;

@@ -171,7 +171,7 @@ Result<DirectoryVerifyReport> verify_directory(const std::filesystem::path& path
   for (auto& [id, verifier] : verification.verifiers()) {
     DirectoryVerifyReport::Chain& chain = report.chains[id];
     if (const auto before = removed.find(id); before != removed.end()) chain.removed = before->second;
-    const bool is_all_removed = chain.removed && verifier.report().links == 0;
+    const bool is_all_removed = chain.removed && verifier.report().links == 0 && verifier.report().ok();
     chain.report = is_all_removed ? report_on(*chain.removed, heads[id]) : verifier.finish();
     chain.report.actor = id;
     const auto actor = stored.find(id);
