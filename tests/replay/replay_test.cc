@@ -103,6 +103,33 @@ TEST_F(Replay, broadcast) {
   expect_same(second, "listener");
 }
 
+TEST_F(Replay, newsroom) {
+  const std::string more = "[[handler]]\ntype = \"registry\"\n[[handler]]\ntype = \"timers\"\n";
+  const ActorId ann = spawn("ann", "reader", more);
+  const ActorId desk = spawn("desk", "desk", more);
+  send(desk, "2 rain tomorrow");
+  EXPECT_EQ(ended(desk).status, ActorStatus::kStopped) << ended(desk).end_message;
+  EXPECT_EQ(ended(ann).status, ActorStatus::kStopped);
+  EXPECT_THAT(log_of("ann"), HasSubstr("read edition 2: rain tomorrow"));
+  EXPECT_THAT(expect_same(desk, "desk").remarks, IsEmpty());
+  EXPECT_THAT(expect_same(ann, "reader").remarks, IsEmpty());
+}
+
+TEST_F(Replay, what_timers_brought_and_refused) {
+  const ActorId id =
+      spawn("ext", "guests/sdk_ext", "[[handler]]\ntype = \"registry\"\n[[handler]]\ntype = \"timers\"\n");
+  const std::string timer = ask_text(id, "every 10 self tick");
+  ask_text(id, "after 1 nobody x");
+  ask_text(id, "after 3600000 self never");
+  ask_text(id, "register other");
+  ask_text(id, "join group");
+  ask_text(id, "publish group " + std::string(10'000, 'x'));
+  wait_until([&] { return events_of_kind(id, EventKind::kNote) == 1; });
+  wait_until([&] { return ask_text(id, "heard") != "1"; });
+  EXPECT_EQ(ask_text(id, "cancel " + timer), "true");
+  expect_same(id, "guests/sdk_ext");
+}
+
 // Ends of calls -------------------------------------------------------------------------------------------------------
 
 TEST_F(Replay, guest_errors_and_large_messages) {
