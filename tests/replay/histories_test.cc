@@ -1,5 +1,5 @@
-// Random histories of real components on the simulated scheduler: each chain is re-run without a difference, and each
-// edit of what a guest did is found at its event.
+// Random histories of real components on the simulated scheduler, with updates and evictions: each chain is re-run
+// without a difference, and each edit of what a guest did is found at its event.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -100,6 +100,16 @@ class Histories : public ::testing::TestWithParam<int> {
     });
   }
 
+  /// Any other component in its place, which may do as well, or be refused, or fail with the state that it finds.
+  void update(ActorWorld& world, const ActorId& id, const Role& role) {
+    world.on_cell(id, [this, &world, linked = components_.at(role.name)](actor::ActorCell& cell) {
+      auto spec = runtime::make_update_spec(cell.spec(), linked, world.handlers());
+      if (!spec) return;
+      ++updates_begun_;
+      cell.update(std::move(*spec), [this](const Result<void>& updated) { updates_done_ += updated ? 1 : 0; });
+    });
+  }
+
   ReplayReport replayed(const ChainSource& source) {
     return replay::Replayer(source, *shelf_, replay_options_, nullptr).run(0);
   }
@@ -119,6 +129,7 @@ class Histories : public ::testing::TestWithParam<int> {
       if (below(random, 15) == 0) world.stop(actor->second);
       // One that has ended refuses it.
       (void)world.router().send(actor->second, as_bytes(role.message(random)));
+      if (below(random, 4) == 0) update(world, actor->second, roles()[below(random, roles().size())]);
       if (below(random, 3) == 0) world.settle();
     }
     if (below(random, 2) == 0) world.settle();
@@ -131,10 +142,12 @@ class Histories : public ::testing::TestWithParam<int> {
   static constexpr std::string_view kManifest =
       "name = \"actor\"\ncomponent = \"https://example.org/actor.wasm\"\n"
       "[[handler]]\ntype = \"message-server\"\n[[handler]]\ntype = \"runtime\"\n[[handler]]\ntype = \"timing\"\n"
-      "[limits]\nrequest_timeout_ms = 50\nfuel_per_turn = 50000\n";
+      "[limits]\nrequest_timeout_ms = 50\nfuel_per_turn = 50000\n[instance]\nevict_after_ms = 20\n";
 
   std::unique_ptr<engine::Engine> engine_;
   std::map<std::string, std::shared_ptr<const engine::LinkedComponent>> components_;
+  std::uint64_t updates_begun_ = 0;
+  std::uint64_t updates_done_ = 0;
   ReplayOptions replay_options_;
   std::unique_ptr<replay::ComponentShelf> shelf_;
 };
@@ -162,6 +175,8 @@ TEST_P(Histories, replay_without_a_difference_and_show_each_edit_at_its_event) {
   }
   EXPECT_GT(events, 50u * kHistoriesPerTest);
   EXPECT_GT(edits, std::uint64_t{kHistoriesPerTest});
+  EXPECT_GT(updates_done_, 20u);
+  EXPECT_GT(updates_begun_ - updates_done_, 20u) << "those that failed";
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Histories, ::testing::Range(0, kHistories / kHistoriesPerTest));
