@@ -159,6 +159,8 @@ std::unique_ptr<ActorCell::Update> ActorCell::take_update() {
 /// News like any other effect: it leaves when what it tells of is sealed, and safe.
 void ActorCell::tell_updated(Updated done, Result<void> result) {
   services_.send(services_.shard, *new sched::Task([&services = services_, done = std::move(done), result] {
+                   // Who hears of it may count on it that what init sent comes before what is sent from now on.
+                   services.shard.flush();
                    if (!services.is_giving_up()) return done(result);
                    done(fail(ErrorCode::kUnavailable, std::string(kNotRecorded)));
                  }));

@@ -198,6 +198,8 @@ TEST_F(HotUpdate, an_update_waits_for_the_turn_that_runs) {
   router.request(id, as_bytes("wait"), 0, [&](Result<Bytes> answer) {
     promise.set_value(answer ? std::string(as_text(*answer)) : answer.error().to_string());
   });
+  // started, init; then the call that waits and what it waits in.
+  wait_until([&] { return runtime->info(id)->events >= 5; });
   expect_updated(id, "guests/update_second");
   EXPECT_EQ(promise.get_future().get(), "first 0 0");
   EXPECT_EQ(ask_text(id, "wait"), "second 0 0");
