@@ -396,7 +396,7 @@ class Commands(unittest.TestCase):
 
     def test_a_damaged_directory_is_a_problem_for_the_doctor(self):
         damaged = self.copy("damaged_for_the_doctor")
-        segment = next((damaged / "segments").iterdir())
+        segment = next(one for one in (damaged / "segments").iterdir() if WORDS.encode() in one.read_bytes())
         content = bytearray(segment.read_bytes())
         content[content.index(WORDS.encode())] ^= 1
         segment.write_bytes(content)

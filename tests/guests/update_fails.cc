@@ -1,5 +1,5 @@
 // Takes the place of update_first.cc and does then what that one's state tells it to do, for update_test.cc.
-#include "guest_support/counter.h"
+#include "guest_support/counter.hpp"
 
 namespace {
 

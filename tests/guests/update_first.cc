@@ -1,5 +1,5 @@
 // The component before an update, for update_test.cc.
-#include "guest_support/counter.h"
+#include "guest_support/counter.hpp"
 
 struct First : Counter {
   theater::Status on_send(theater::View message) { return take(message); }

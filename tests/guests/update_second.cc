@@ -1,5 +1,5 @@
 // Another build of update_first.cc, with the same state, for update_test.cc.
-#include "guest_support/counter.h"
+#include "guest_support/counter.hpp"
 
 struct Second : Counter {
   theater::Status on_resume() {

@@ -78,9 +78,10 @@ class Commands(unittest.TestCase):
     def test_what_cannot_be_told_is_neither_same_nor_different(self):
         several = self.expect(2, "replay", self.data, "--manifest", f"{EXAMPLES}/counter")
         self.assertIn("collect", several.stderr)
-        self.expect(2, "replay", str(self.folder / "nothing"))
-        self.assertEqual(json.loads(self.expect(2, "--json", "replay", str(self.folder / "nothing")).stdout)["error"]["code"],
-                         "io")
+        nothing = str(self.folder / "nothing")
+        self.assertIn(f"there is no file or folder {nothing}, and no actor of that name", self.expect(2, "replay", nothing).stderr)
+        # What lies nowhere is asked of the server, and none runs.
+        self.assertEqual(json.loads(self.expect(2, "--json", "replay", nothing).stdout)["error"]["code"], "unavailable")
         bundle = str(self.folder / "empty.bundle")
         (self.folder / "empty.bundle").write_bytes(b"")
         self.expect(2, "replay", bundle)

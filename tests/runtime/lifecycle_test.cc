@@ -177,8 +177,9 @@ TEST_F(Lifecycle, too_many_restarts_are_the_parent_s_own_failure) {
 constexpr const char* kAtOnce = "backoff_ms = { min = 0, jitter = 0 }\n";
 
 TEST_F(Lifecycle, a_child_that_fails_in_init_every_time_is_tried_as_often_as_allowed_and_then_fails_its_parent) {
-  const ActorId parent =
-      spawn("parent", "guests/echo", "[supervision]\nmax_restarts = 3\nwithin_s = 60\n" + std::string(kAtOnce));
+  const ActorId parent = spawn(
+      "parent", "guests/echo",
+      "[[handler]]\ntype = \"registry\"\n[supervision]\nmax_restarts = 3\nwithin_s = 60\n" + std::string(kAtOnce));
   const ActorId child = spawn_below(parent, "child", "guests/fails_to_start",
                                     "[[handler]]\ntype = \"registry\"\n[supervision]\nrestart = \"permanent\"\n");
   const ActorId storm = spawn("storm", "guests/echo");

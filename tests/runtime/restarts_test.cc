@@ -1,4 +1,4 @@
-// Restarts without end leave nothing behind. `make test` makes a few thousand, `make soak` a million.
+// Restarts without end leave nothing behind. `make test` makes some thousands, `make soak` a million.
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -12,7 +12,7 @@ namespace {
 
 std::uint64_t restarts_to_make() {
   const char* text = std::getenv("THEATER_SOAK_RESTARTS");
-  return text == nullptr ? 8'000 : std::strtoull(text, nullptr, 10);
+  return text == nullptr ? 24'000 : std::strtoull(text, nullptr, 10);
 }
 
 class Restarts : public RuntimeTest {

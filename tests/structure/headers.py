@@ -25,6 +25,7 @@ GUEST_FOLDERS = ["sdk/c/include", "sdk/cpp/include"]
 GROUPS = [
     (r"^(include|src|fuzz|bench|tests)/(?!.*guest_support/).*\.h$", "c++", HOST, HOST_FOLDERS),
     (r"^tests/.*guest_support/.*\.h$", "c", GUEST_C, GUEST_FOLDERS),
+    (r"^tests/.*guest_support/.*\.hpp$", "c++", GUEST, GUEST_FOLDERS),
     (r"^engine/include/.*\.h$", "c++", HOST, HOST_FOLDERS),
     (r"^engine/include/.*\.h$", "c", ["gcc", "-std=c11", "-Wall", "-Wextra", "-Werror"], HOST_FOLDERS),
     (r"^sdk/c/.*\.h$", "c", GUEST_C, GUEST_FOLDERS),
