@@ -288,10 +288,11 @@ void RouterCore::detach_all() {
 
 void RouterCore::undelivered(actor::ShardServices& shard, Message& message, Undelivered reason) {
   if (message.kind != MessageKind::kRequest && message.kind != MessageKind::kChannelOpen) return;
-  const ErrorCode code = reason == Undelivered::kStopped ? ErrorCode::kStopped : ErrorCode::kUnavailable;
+  ErrorCode code = ErrorCode::kUnavailable;
   std::string text;
   switch (reason) {
     case Undelivered::kStopped:
+      code = ErrorCode::kStopped;
       text = "stopped: " + to_string(message.target_id) + " ended before it took the message";
       break;
     case Undelivered::kDroppedOldest:
@@ -302,6 +303,9 @@ void RouterCore::undelivered(actor::ShardServices& shard, Message& message, Unde
       break;
     case Undelivered::kNotRecorded: text = actor::kNotRecorded; break;
     case Undelivered::kExpired:
+      code = ErrorCode::kTimeout;
+      text = "timeout: " + to_string(message.target_id) + " did not take the message in time";
+      break;
     case Undelivered::kChannelClosed: text = "not delivered: " + std::string(actor::to_string(reason)); break;
   }
   if (message.reply_to.external || message.reply_to.caller)

@@ -236,7 +236,7 @@ TEST_F(Lifecycle, a_supervisor_that_fails_at_every_failure_ends_with_too_many_re
     if (i < 3) wait_for_restarts(parent, i);
   }
   EXPECT_EQ(ended(parent).status, ActorStatus::kFailed);
-  EXPECT_EQ(runtime->living(), 0u);
+  wait_until([&] { return runtime->living() == 0; });
 }
 
 TEST_F(Lifecycle, a_parent_that_comes_back_makes_its_children_anew) {
