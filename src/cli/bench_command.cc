@@ -1,16 +1,15 @@
-#include <unistd.h>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
-#include <fstream>
 #include <future>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/machine.h"
 #include "cli/bench_components.h"
 #include "cli/bench_disk.h"
 #include "cli/commands.h"
@@ -51,14 +50,6 @@ constexpr std::chrono::milliseconds kWarmUp{300};
 
 double seconds_since(SteadyClock::time_point start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
-}
-
-std::uint64_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  std::uint64_t total = 0;
-  std::uint64_t resident = 0;
-  file >> total >> resident;
-  return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 double percentile_us(std::vector<std::uint64_t>& times_ns, double fraction) {
