@@ -254,7 +254,8 @@ void ActorCell::run() {
   in_activation_ = true;
   services_.activation_begins(*address_.gate, begin_link());
   if (suspended_) resume_turn();
-  if (update_) advance_update();
+  // The end of the turn that it waited for may be the actor's.
+  if (update_ && phase_ != ActorPhase::kEnded) advance_update();
   for (unsigned turns = 0; turns < limits::kBatchMessages; ++turns) {
     if (suspended_ || paused_ || phase_ == ActorPhase::kEnded || mailbox_.empty()) break;
     if (guest_ == nullptr && !make_again()) break;

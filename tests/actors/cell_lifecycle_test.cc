@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <random>
@@ -120,27 +121,39 @@ TEST_P(CellLifecycle, who_waits_for_one_that_ends_after_its_turn_gets_the_answer
   EXPECT_EQ(heard, "at last");
 }
 
-/// Messages, requests, channels, timers and groups under way while actors are paused, continued, stopped with and
-/// without patience. TearDown checks the accounts and that every chain is whole.
-class Races : public CellLifecycle {};
+/// Messages, requests, channels, timers and groups under way while actors are updated, paused, continued, stopped with
+/// and without patience. TearDown checks the accounts and that every chain is whole.
+class Races : public CellLifecycle {
+ protected:
+  static constexpr int kActors = 8;
 
-/// `make test` takes a sample, `make soak` ten thousand.
-int seeds() {
-  const char* text = std::getenv("THEATER_SOAK_SEEDS");
-  return text == nullptr ? 100 : std::atoi(text);
-}
-
-INSTANTIATE_TEST_SUITE_P(ThreadsAndSeeds, Races, ::testing::Range(0, seeds()));
-
-TEST_P(Races, whatever_is_under_way_when_actors_pause_and_end_is_accounted_for) {
-  std::mt19937_64 random(static_cast<std::uint64_t>(GetParam()));
-  std::vector<ActorId> ids;
-  for (int i = 0; i < 8; ++i) {
+  static std::string name_of(int number) { return "actor" + std::to_string(number % kActors); }
+  ActorWorld::Options narrow() const {
     ActorWorld::Options options;
     options.limits.mailbox_messages = 8;
     options.limits.request_timeout_ms = 20;
-    const auto pick = [i, n = std::make_shared<int>(0)] { return "actor" + std::to_string((i * 3 + ++*n * 5) % 8); };
+    return options;
+  }
+
+  /// How the init of a component goes that an actor is updated to.
+  enum class Init { kReturns, kWaits, kSends, kTraps, kWaitsAndFails, kShutsDown, kWays };
+
+  /// Whoever gets a letter sends the one before it in all ways that there are.
+  Script busy(int number, Init init) {
+    const auto pick = [number, n = std::make_shared<int>(0)] { return name_of(number * 3 + ++*n * 5); };
     Script script;
+    script.on(kInit, [pick, init](ScriptContext& me, Received) -> Turn {
+      if (init == Init::kWaits || init == Init::kWaitsAndFails) co_await me.sleep(2);
+      if (init == Init::kSends) {
+        co_await me.send(pick(), "b");
+        co_await me.send_after(1, pick(), "b");
+        co_await me.request(pick(), "b");
+      }
+      if (init == Init::kShutsDown) co_await me.shutdown();
+      if (init == Init::kTraps) throw Trap{"trapped as asked"};
+      if (init == Init::kWaitsAndFails) throw GuestError{"failed as asked"};
+      co_return nothing();
+    });
     script.on(kHandleSend, [pick](ScriptContext& me, Received message) -> Turn {
       const int hops = message.content.empty() ? 0 : message.content[0] - 'a';
       if (hops > 0) {
@@ -163,11 +176,44 @@ TEST_P(Races, whatever_is_under_way_when_actors_pause_and_end_is_accounted_for) 
       co_return reply("x");
     });
     script.on(kHandleChannelOpen, [](ScriptContext&, Received) -> Turn { co_return accept("first"); });
-    ids.push_back(world.spawn("actor" + std::to_string(i), std::move(script), options));
+    return script;
   }
+
+  void update(const ActorId& id, int number, Init init) {
+    world.on_cell(id, [this, init,
+                       spec = world.make_spec(name_of(number), busy(number, init), narrow())](actor::ActorCell& cell) {
+      ++updates;
+      cell.update(spec, [this, init, told = std::make_shared<bool>(false)](const Result<void>& updated) {
+        EXPECT_FALSE(std::exchange(*told, true)) << "an update has one outcome";
+        ++outcomes;
+        if (!updated) return;
+        EXPECT_TRUE(init != Init::kTraps && init != Init::kWaitsAndFails);
+        ++succeeded;
+      });
+    });
+  }
+
+  std::atomic<int> updates = 0;
+  std::atomic<int> outcomes = 0;
+  std::atomic<int> succeeded = 0;
+};
+
+/// `make test` takes a sample, `make soak` ten thousand.
+int seeds() {
+  const char* text = std::getenv("THEATER_SOAK_SEEDS");
+  return text == nullptr ? 100 : std::atoi(text);
+}
+
+INSTANTIATE_TEST_SUITE_P(ThreadsAndSeeds, Races, ::testing::Range(0, seeds()));
+
+TEST_P(Races, whatever_is_under_way_when_actors_are_updated_pause_and_end_is_accounted_for) {
+  std::mt19937_64 random(static_cast<std::uint64_t>(GetParam()));
+  std::vector<ActorId> ids;
+  for (int i = 0; i < kActors; ++i) ids.push_back(world.spawn(name_of(i), busy(i, Init::kReturns), narrow()));
   for (int i = 0; i < 60; ++i) {
-    const ActorId id = ids[random() % ids.size()];
-    switch (random() % 8) {
+    const int number = static_cast<int>(random() % kActors);
+    const ActorId id = ids[static_cast<std::size_t>(number)];
+    switch (random() % 10) {
       case 0: world.on_cell(id, [](actor::ActorCell& cell) { cell.pause(); }); break;
       case 1: world.on_cell(id, [](actor::ActorCell& cell) { cell.go_on(); }); break;
       case 2:
@@ -178,6 +224,8 @@ TEST_P(Races, whatever_is_under_way_when_actors_pause_and_end_is_accounted_for) 
           world.on_cell(id, [](actor::ActorCell& cell) { cell.end(StopReason::kTerminated, ""); });
         }
         break;
+      case 4:
+      case 5: update(id, number, static_cast<Init>(random() % static_cast<int>(Init::kWays))); break;
       default: (void)world.router().send(id, as_bytes("c"));
     }
     bool passed = false;
@@ -187,7 +235,12 @@ TEST_P(Races, whatever_is_under_way_when_actors_pause_and_end_is_accounted_for) 
   }
   for (const ActorId& id : ids) world.on_cell(id, [](actor::ActorCell& cell) { cell.go_on(); });
   world.run_steps(1'000);
-  // TearDown stops them all, with their timers, which would go on for ever.
+  // Their timers would go on for ever.
+  world.stop_all();
+  world.run_until([&] { return outcomes == updates; });
+  std::size_t noted = 0;
+  for (const ActorId& id : ids) noted += static_cast<std::size_t>(std::ranges::count(notes(id), "runtime.updated"));
+  EXPECT_EQ(noted, static_cast<std::size_t>(succeeded)) << "told and recorded are the same";
 }
 
 }  // namespace

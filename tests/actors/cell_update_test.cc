@@ -126,6 +126,30 @@ TEST_P(CellUpdate, an_end_at_any_time_tells_of_the_update_and_of_the_messages) {
   world.run_until([&] { return told == begun; });
 }
 
+TEST_P(CellUpdate, whoever_ends_with_the_turn_that_an_update_waits_for_is_not_updated) {
+  enum class End { kTraps, kShutsDown, kIsStopped };
+  const auto how = static_cast<End>(random() % 3);
+  const ActorId id = world.spawn("updated", Script().on(kHandleSend, [this, how](ScriptContext& me, Received) -> Turn {
+    ++handled;
+    co_await me.sleep(5);
+    if (how == End::kTraps) throw Trap{"trapped as asked"};
+    if (how == End::kShutsDown) co_await me.shutdown();
+    co_return nothing();
+  }));
+  world.send(id, "x");
+  world.run_until([&] { return handled == 1; });
+  update(id, 1, static_cast<Init>(random() % 5));
+  if (how == End::kIsStopped) {
+    world.on_cell(id, [](actor::ActorCell& cell) {
+      cell.end_after_turn(StopReason::kRequested, "", cell.monotonic_ns() + 60'000 * kNsPerMs);
+    });
+  }
+  world.run_until([&] { return !world.end_of(id).empty(); });
+  world.run_until([&] { return told == begun; });
+  EXPECT_EQ(current, 0);
+  EXPECT_THAT(notes(id), ::testing::IsEmpty());
+}
+
 /// What would take a minute of real threads.
 class SimulatedCellUpdate : public CellUpdate {};
 
