@@ -28,6 +28,8 @@ test=(
   libgtest-dev          # tests
   libgmock-dev          # tests
   python3-venv          # the test of the server's API, which needs Python packages
+  zsh fish              # completions are tested in the shells themselves
+  man-db                # formats the man page, and finds its faults
 )
 # A module of the Go project checks what we sign; any Go since 1.18 does.
 command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] || test+=(golang-go)

@@ -1,5 +1,7 @@
+#include <chrono>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "cli/event_lines.h"
 #include "cli/interrupts.h"
@@ -18,23 +20,59 @@ struct StartOptions : RemoteOptions {
   bool subscribe = false;
   bool wait = false;
   bool signals = false;
+  /// Ends with the actor, whatever is shown of it.
+  bool foreground = false;
+  bool restart = false;
+  double timeout_s = 0;
 };
 
-/// Follows the actor until it has ended or Ctrl-C; true when it was Ctrl-C.
-Result<bool> follow_to_end(Client& client, Context& context, const StartOptions& options, const std::string& id) {
+/// How following an actor ended.
+enum class Followed : std::uint8_t { kToItsEnd, kInterrupted, kTimedOut };
+
+/// Follows the actor from an event on until it has ended, Ctrl-C, or the deadline.
+Result<Followed> follow_to_end(Client& client, Context& context, const StartOptions& options, const std::string& id,
+                               std::uint64_t from, std::chrono::steady_clock::time_point deadline) {
   const Interrupts interrupts;
   RemoteEventQuery query;
-  query.from = 0;
+  query.from = from;
   const EventLines lines(context, {.format = EventFormat::kCompact, .fields = split_fields(options.event_fields)});
+  bool is_late = false;
+  const auto goes_on = [&] {
+    is_late = std::chrono::steady_clock::now() >= deadline;
+    return !interrupts.seen() && !is_late;
+  };
   auto followed = client.follow(
       id, query,
       [&](const RemoteEvent& event) {
         if (options.subscribe) lines.show(event);
-        return event.kind != "stopped" && !interrupts.seen();
+        return event.kind != "stopped" && goes_on();
       },
-      [&] { return !interrupts.seen(); });
+      goes_on);
   if (!followed) return fail(std::move(followed.error()));
-  return interrupts.seen();
+  if (interrupts.seen()) return Followed::kInterrupted;
+  return is_late ? Followed::kTimedOut : Followed::kToItsEnd;
+}
+
+/// Follows it to its end, and anew as often as it fails where that is wanted.
+Result<Followed> follow_restarts(Client& client, Context& context, const StartOptions& options, const std::string& id) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline =
+      options.timeout_s > 0
+          ? Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options.timeout_s))
+          : Clock::time_point::max();
+  std::uint64_t from = 0;
+  while (true) {
+    auto followed = follow_to_end(client, context, options, id, from, deadline);
+    if (!followed || *followed != Followed::kToItsEnd || !options.restart) return followed;
+    const auto ended = client.inspect(id);
+    if (!ended) return fail(ended.error());
+    if (ended->status != "failed") return followed;
+    from = ended->events;
+    // One that fails at once must not keep the machine busy.
+    constexpr std::chrono::milliseconds kPause{500};
+    std::this_thread::sleep_for(kPause);
+    if (const auto again = client.restart(id); !again) return fail(again.error());
+  }
 }
 
 Result<void> start(Client& client, Context& context, const StartOptions& options) {
@@ -50,13 +88,18 @@ Result<void> start(Client& client, Context& context, const StartOptions& options
   if (!started) return fail(started.error());
   const std::string id = to_string(*started);
   context.output.line(context.json ? ordered_json{{"id", id}}.dump() : id);
-  if (!options.subscribe && !options.wait && !options.signals) return {};
-  const auto interrupted = follow_to_end(client, context, options, id);
-  if (!interrupted) return fail(interrupted.error());
-  if (*interrupted) {
+  if (!options.subscribe && !options.wait && !options.signals && !options.foreground) return {};
+  const auto followed = follow_restarts(client, context, options, id);
+  if (!followed) return fail(followed.error());
+  if (*followed == Followed::kInterrupted) {
     context.exit_code = kExitInterrupted;
     if (!options.signals) return {};
+  }
+  if (*followed != Followed::kToItsEnd) {
     if (auto stopped = client.stop(id); !stopped) return fail(std::move(stopped.error()));
+  }
+  if (*followed == Followed::kTimedOut) {
+    return fail(ErrorCode::kTimeout, id + " ran for " + std::to_string(options.timeout_s) + " s, and was stopped");
   }
   const auto actor = client.inspect(id);
   if (!actor) return fail(actor.error());
@@ -132,6 +175,41 @@ void add_start_command(CLI::App& app, Context& context) {
       ->type_name("FIELDS");
   command->callback([options, &context] {
     run_remote(context, "start", *options, [&](Client& client) { return start(client, context, *options); });
+  });
+}
+
+void add_process_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<StartOptions>();
+  options->manifest = ".";
+  options->foreground = true;
+  auto no_subscribe = std::make_shared<bool>(false);
+  auto no_parent = std::make_shared<bool>(false);
+  CLI::App* command =
+      app.add_subcommand("process", "Run an actor of the server in the foreground: its events, its end");
+  add_address(*command, *options);
+  command
+      ->add_option("manifest", options->manifest, "Manifest, or the folder that holds its manifest.toml (default: .)")
+      ->type_name("MANIFEST");
+  command
+      ->add_option("-i,--initial-state", options->initial_state,
+                   "File with the state passed to init (-: standard input)")
+      ->type_name("FILE");
+  command->add_flag("--no-subscribe", *no_subscribe, "Do not show its events");
+  command->add_flag("--no-parent", *no_parent, "Do not tell how it ended");
+  command->add_flag("-u,--unix-signals", options->signals, "Ctrl-C and SIGTERM stop the actor");
+  command->add_option("--timeout", options->timeout_s, "Stop it after this time (default: 0, never)")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--restart-on-failure", options->restart, "Start it again when it fails");
+  command
+      ->add_option("--event-fields", options->event_fields,
+                   "Of the events' JSON fields show these, separated by commas")
+      ->type_name("FIELDS");
+  command->footer("Exit codes: 0 it ended; 1 it failed, could not start, or --timeout; 130 interrupted.");
+  command->callback([options, no_subscribe, no_parent, &context] {
+    options->subscribe = !*no_subscribe;
+    options->wait = !*no_parent;
+    run_remote(context, "process", *options, [&](Client& client) { return start(client, context, *options); });
   });
 }
 
@@ -269,6 +347,7 @@ void add_inspect_command(CLI::App& app, Context& context) {
 
 void add_actor_commands(CLI::App& app, Context& context) {
   add_start_command(app, context);
+  add_process_command(app, context);
   add_act_command(app, context, "stop", "End an actor, its children before it", &Client::stop);
   add_act_command(app, context, "terminate", "End an actor without waiting for its turn", &Client::terminate);
   add_act_command(app, context, "restart", "End an actor and make it anew: same id and chain, first state",

@@ -130,7 +130,7 @@ Result<Outcome> run(const BundleOptions& options) {
 }
 
 /// The server puts it together; what came is verified here.
-Result<Outcome> download(const BundleOptions& options) {
+Result<Outcome> download(const BundleOptions& options, const Context& context) {
   if (!options.actor.empty() || !options.components.empty() || !options.manifests.empty() ||
       !options.checkpoint.empty()) {
     return fail(ErrorCode::kInvalidArgument,
@@ -138,7 +138,7 @@ Result<Outcome> download(const BundleOptions& options) {
                 "here; " +
                     options.source + " is an actor of a server");
   }
-  auto client = find_server(options.remote);
+  auto client = find_server(context.configuration, options.remote);
   if (!client) return fail(std::move(client.error()));
   if (auto saved = client->save_bundle(options.source, options.output); !saved) {
     return fail(neither_here_nor_there(options.source, options.remote, std::move(saved.error())));
@@ -230,7 +230,7 @@ void add_bundle_command(CLI::App& app, Context& context) {
   command->footer("Exit codes: 0 written; 1 the chain is broken, or something could not be read or written.");
   command->callback([options, &context] {
     const bool is_remote = names_an_actor(options->source, options->remote);
-    const auto outcome = is_remote ? download(*options) : run(*options);
+    const auto outcome = is_remote ? download(*options, context) : run(*options);
     if (outcome) return show(*options, *outcome, context);
     tell_error(context, "bundle", outcome.error());
     context.exit_code = kExitFailed;

@@ -197,11 +197,12 @@ class Examination {
   // The server ------------------------------------------------------------------------------------------------------
 
   void look_at_server() {
-    auto client = find_server(options_);
+    auto client = find_server(context_.configuration, options_);
     if (!client) return problem("server", client.error().to_string());
     const auto text = client->waits();
     if (!text) {
-      const bool was_named = !options_.address.empty() || std::getenv("THEATER_SERVER_ADDRESS") != nullptr;
+      const bool was_named =
+          !options_.address.empty() || !context_.configuration.text("server.default_address").empty();
       const bool is_absent = text.error().code() == ErrorCode::kUnavailable && !was_named;
       return is_absent ? good("server", "none runs for this user") : problem("server", text.error().to_string());
     }

@@ -21,6 +21,18 @@ std::string csv(const std::string& text) {
   return quoted + "\"";
 }
 
+/// At most so many characters (0: all); what is cut off shows as "…".
+std::string cut(const std::string& text, std::uint64_t max_characters) {
+  std::uint64_t count = 0;
+  std::size_t last = 0;
+  for (std::size_t i = 0; max_characters > 0 && i < text.size(); ++i) {
+    if ((static_cast<unsigned char>(text[i]) & 0xc0) == 0x80) continue;
+    if (++count > max_characters) return text.substr(0, last) + "…";
+    last = i;
+  }
+  return text;
+}
+
 std::string some_fields(const RemoteEvent& event, const std::vector<std::string>& fields) {
   const auto json = ordered_json::parse(event.json, nullptr, false);
   std::string line;
@@ -41,6 +53,10 @@ std::optional<EventFormat> parse_event_format(const std::string& name) {
   if (name == "json") return EventFormat::kJson;
   if (name == "csv") return EventFormat::kCsv;
   return std::nullopt;
+}
+
+std::string default_event_format(const Context& context) {
+  return context.configuration.text("output.default_format") == "compact" ? "compact" : "pretty";
 }
 
 std::vector<std::string> split_fields(const std::string& text) {
@@ -68,18 +84,22 @@ void EventLines::show(const RemoteEvent& event) const {
     return context_.output.line(to_string(event.actor) + "," + sequence + "," + std::to_string(event.time_ms) + "," +
                                 event.kind + "," + csv(event.type) + "," + csv(event.description));
   }
-  const std::string time = clock_time(event.time_ms * kNsPerMs);
+  const Configuration& configuration = context_.configuration;
+  const std::string time = configuration.flag("output.timestamps")
+                               ? context_.output.dim(clock_time(event.time_ms * kNsPerMs)) + " "
+                               : std::string();
+  const std::string description = cut(event.description, configuration.number("output.max_width"));
   const std::string who =
       options_.with_actor ? context_.output.hashed(to_string(event.actor).substr(0, kShortIdDigits)) + "  " : "";
   if (options_.format == EventFormat::kCompact) {
-    return context_.output.line(who + context_.output.dim(time) + " " + sequence + " " + event.description);
+    return context_.output.line(who + time + sequence + " " + description);
   }
-  context_.output.line(who + context_.output.bold(sequence) + "  " + context_.output.dim(time) + "  " +
+  context_.output.line(who + context_.output.bold(sequence) + "  " + time + (time.empty() ? "" : " ") +
                        context_.output.hashed(event.kind) + "  " + event.type);
   if (options_.detailed) {
     context_.output.line(ordered_json::parse(event.json).dump(2));
   } else {
-    context_.output.line("    " + event.description);
+    context_.output.line("    " + description);
   }
 }
 
@@ -106,6 +126,15 @@ std::optional<std::uint64_t> parse_time_ms(const std::string& text) {
   const std::time_t seconds = timegm(&parts);
   if (seconds < 0) return std::nullopt;
   return static_cast<std::uint64_t>(seconds) * 1000 + fraction_ms;
+}
+
+Result<std::optional<std::uint64_t>> parse_time_option(const std::string& name, const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto time_ms = parse_time_ms(text);
+  if (time_ms && *time_ms < UINT64_MAX / kNsPerMs) return time_ms;
+  return fail(ErrorCode::kInvalidArgument,
+              name + " takes milliseconds since 1970 or a time such as 2026-01-31T12:00:00Z or 2026-01-31, not \"" +
+                  text + "\"");
 }
 
 }  // namespace theater::cli

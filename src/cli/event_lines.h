@@ -11,6 +11,8 @@ namespace theater::cli {
 
 enum class EventFormat { kPretty, kCompact, kJson, kCsv };
 std::optional<EventFormat> parse_event_format(const std::string& name);
+/// The name of that which the configuration wants.
+std::string default_event_format(const Context& context);
 
 /// "a,b" as its parts.
 std::vector<std::string> split_fields(const std::string& text);
@@ -41,5 +43,7 @@ class EventLines {
 /// Milliseconds since the Unix epoch of "1735689600000", "2025-01-01" or "2025-01-01T00:00:00.5Z"; none for anything
 /// else.
 std::optional<std::uint64_t> parse_time_ms(const std::string& text);
+/// The same of an option that may not be given: none for an empty text. kInvalidArgument says what is meant.
+Result<std::optional<std::uint64_t>> parse_time_option(const std::string& name, const std::string& text);
 
 }  // namespace theater::cli

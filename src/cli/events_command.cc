@@ -51,17 +51,12 @@ struct Wanted {
       return fail(ErrorCode::kInvalidArgument,
                   "--range takes the first and the last sequence, 10..20, 10.. or ..20, not \"" + options.range + "\"");
     }
-    const std::tuple<const char*, const std::string&, std::optional<std::uint64_t>&> times[] = {
-        {"--from", options.from, wanted.from_ms}, {"--to", options.to, wanted.to_ms}};
-    for (const auto& [name, text, time_ms] : times) {
-      if (text.empty()) continue;
-      time_ms = parse_time_ms(text);
-      if (time_ms && *time_ms < UINT64_MAX / kNsPerMs) continue;
-      return fail(ErrorCode::kInvalidArgument,
-                  std::string(name) +
-                      " takes milliseconds since 1970 or a time such as 2026-01-31T12:00:00Z or 2026-01-31, not \"" +
-                      text + "\"");
-    }
+    auto from_ms = parse_time_option("--from", options.from);
+    if (!from_ms) return fail(std::move(from_ms.error()));
+    auto to_ms = parse_time_option("--to", options.to);
+    if (!to_ms) return fail(std::move(to_ms.error()));
+    wanted.from_ms = *from_ms;
+    wanted.to_ms = *to_ms;
     return wanted;
   }
 
@@ -149,7 +144,7 @@ class Listing {
 // From a server -------------------------------------------------------------------------------------------------------
 
 Result<void> list_from_server(const EventsOptions& options, const Wanted& wanted, Context& context) {
-  auto client = find_server(options.remote);
+  auto client = find_server(context.configuration, options.remote);
   if (!client) return fail(std::move(client.error()));
   RemoteEventQuery query;
   query.type_prefix = options.type;
@@ -269,6 +264,7 @@ Result<void> list_events(const EventsOptions& options, Context& context) {
 
 void add_events_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<EventsOptions>();
+  options->format = default_event_format(context);
   CLI::App* command = app.add_subcommand("events", "List the events of a recorded chain, or of a server's actor");
   command
       ->add_option("source", options->source,

@@ -11,8 +11,9 @@ FetchedBundle::~FetchedBundle() {
   if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
 }
 
-Result<FetchedBundle> FetchedBundle::fetch(const RemoteOptions& remote, const std::string& source) {
-  auto client = find_server(remote);
+Result<FetchedBundle> FetchedBundle::fetch(const Configuration& configuration, const RemoteOptions& remote,
+                                           const std::string& source) {
+  auto client = find_server(configuration, remote);
   if (!client) return fail(std::move(client.error()));
   std::error_code error;
   std::string folder = (std::filesystem::temp_directory_path(error) / "theater-XXXXXX").string();

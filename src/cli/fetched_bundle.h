@@ -17,7 +17,8 @@ class FetchedBundle {
   FetchedBundle& operator=(FetchedBundle&&) = delete;
 
   /// `source` is the actor's id or name.
-  static Result<FetchedBundle> fetch(const RemoteOptions& remote, const std::string& source);
+  static Result<FetchedBundle> fetch(const Configuration& configuration, const RemoteOptions& remote,
+                                     const std::string& source);
 
   std::string path() const { return (folder_ / "actor.bundle").string(); }
 

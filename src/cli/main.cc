@@ -1,22 +1,18 @@
+#include <cstdlib>
 #include <exception>
+#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
-#include "cli/version.h"
+#include "cli/completion.h"
+#include "cli/man_page.h"
+#include "cli/program.h"
 #include "manifest/nearest.h"
 #include "theater/bytes.h"
 
+namespace theater::cli {
 namespace {
-
-/// Puts the commands that were added since the last call under a heading of the help's overview.
-void head_commands(CLI::App& app, const std::string& heading) {
-  const std::string none = CLI::App().get_group();
-  for (CLI::App* command : app.get_subcommands([&](CLI::App* one) { return one->get_group() == none; })) {
-    command->group(heading);
-  }
-}
 
 /// A word in a command's place that is none: CLI11 would say that a command is missing. Nothing when there is no such.
 std::optional<std::string> unknown_command(const CLI::App& app) {
@@ -26,50 +22,45 @@ std::optional<std::string> unknown_command(const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     commands.push_back(command->get_name());
   }
-  const auto meant = theater::nearest(words.front(), commands);
-  return "theater: there is no command " + theater::printable(theater::as_bytes(words.front()), 100) +
+  const auto meant = nearest(words.front(), commands);
+  return "theater: there is no command " + printable(as_bytes(words.front()), 100) +
          (meant ? "; did you mean " + *meant + "?" : "; theater --help lists them");
 }
 
-}  // namespace
+LogLevel log_level(const std::string& name) {
+  if (name == "trace" || name == "debug") return LogLevel::kDebug;
+  if (name == "warn" || name == "warning") return LogLevel::kWarning;
+  return name == "error" ? LogLevel::kError : LogLevel::kInfo;
+}
 
-int main(int argc, char** argv) {
-  using namespace theater::cli;
-  Output output(Output::wants_colors());
-  const auto log = theater::make_stderr_log(theater::LogLevel::kInfo);
-  Context context{.output = output, .log = *log};
+/// A configuration that cannot be read stops every command but those that one needs to mend it.
+void refuse_wrong_configuration(CLI::App& app, Context& context, const Error& error) {
+  app.parse_complete_callback([&app, &context, &error] {
+    if (app.got_subcommand("config") || app.got_subcommand("completion")) return;
+    context.output.error_line("theater: the configuration is wrong\n" + error.to_string());
+    throw CLI::RuntimeError(kExitFailed);
+  });
+}
+
+int run_program(int argc, char** argv) {
+  const auto loaded = Configuration::load(configuration_file(), [](const char* name) { return std::getenv(name); });
+  const Configuration configuration = loaded ? *loaded : Configuration();
+  Output output(Output::wants_colors(configuration.text("output.colors")));
+  const auto log = make_stderr_log(log_level(configuration.text("logging.level")));
+  Context context{.output = output,
+                  .log = *log,
+                  .configuration = configuration,
+                  .json = configuration.text("output.default_format") == "json"};
   CLI::App app("Runs programs as actors in WebAssembly sandboxes and keeps a verifiable record of each.", "theater");
-  app.set_version_flag("--version", version_text());
-  app.add_flag("--json", context.json, "Machine-readable output");
-  app.add_flag("-v,--verbose", context.verbose, "Say more about what is done");
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.footer(
-      "Exit codes: 0 done; 1 something failed, or the command line was wrong; 130 interrupted. Commands that compare "
-      "have others.");
-  add_run_command(app, context);
-  add_build_command(app, context);
-  add_bench_command(app, context);
-  head_commands(app, "Actors in this process");
-  add_verify_command(app, context);
-  add_replay_command(app, context);
-  add_fork_command(app, context);
-  add_state_command(app, context);
-  add_bisect_command(app, context);
-  add_checkpoint_command(app, context);
-  add_bundle_command(app, context);
-  add_events_command(app, context);
-  add_show_command(app, context);
-  add_diff_command(app, context);
-  add_causes_command(app, context);
-  add_redact_command(app, context);
-  head_commands(app, "Chains: files, bundles and data directories");
-  add_server_command(app, context);
-  add_actor_commands(app, context);
-  add_message_commands(app, context);
-  add_subscribe_command(app, context);
-  add_doctor_command(app, context);
-  head_commands(app, "The server and its actors");
+  add_program(app, context);
+  // What the shells' completions call, and the build for the man page: no commands for people.
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first == "__complete") return tell_completions(app, configuration, {argv + 2, argv + argc});
+  if (first == "__man") {
+    std::cout << man_page(app);
+    return kExitOk;
+  }
+  if (!loaded) refuse_wrong_configuration(app, context, loaded.error());
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -79,9 +70,18 @@ int main(int argc, char** argv) {
     }
     // CLI11 has many codes; users of Theater know 0 and 1.
     return app.exit(error) == 0 ? kExitOk : kExitFailed;
-  } catch (const std::exception& error) {
-    output.error_line(std::string("theater: ") + error.what());
-    return kExitFailed;
   }
   return context.exit_code;
+}
+
+}  // namespace
+}  // namespace theater::cli
+
+int main(int argc, char** argv) {
+  try {
+    return theater::cli::run_program(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "theater: " << error.what() << '\n';
+    return theater::cli::kExitFailed;
+  }
 }

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/limits.h"
 #include "cli/interrupts.h"
 #include "cli/remote.h"
 
@@ -28,7 +29,9 @@ Result<void> deliver(Client& client, Context& context, const MessageOptions& opt
   if (!message) return fail(message.error());
   if (!options.request) return client.send(options.actor, *message);
   const auto answer =
-      client.request(options.actor, *message, std::chrono::milliseconds(static_cast<long>(options.timeout_s * 1000)));
+      client.request(options.actor, *message,
+                     options.timeout_s > 0 ? std::chrono::milliseconds(static_cast<long>(options.timeout_s * 1000))
+                                           : context.configuration.duration("server.timeout"));
   if (!answer) return fail(answer.error());
   show_message(context, *answer);
   return {};
@@ -55,6 +58,9 @@ class ChannelPrompt {
 
   Result<void> run() {
     const Interrupts interrupts;
+    if (isatty(STDIN_FILENO) == 1 && !context_.json) {
+      context_.output.error_line("open: each line is a message; Ctrl-D or Ctrl-C closes the channel");
+    }
     while (!interrupts.seen()) {
       if (auto shown = show_waiting(); !shown)
         return shown.error().code() == ErrorCode::kClosed ? closed(shown.error()) : shown;
@@ -99,6 +105,9 @@ class ChannelPrompt {
     for (std::size_t end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n')) {
       if (auto sent = channel_.send(as_bytes(std::string_view(pending_).substr(0, end))); !sent) return sent;
       pending_.erase(0, end + 1);
+    }
+    if (pending_.size() > limits::kMessageMaxBytesMax) {
+      return fail(ErrorCode::kTooLarge, "a line is longer than any message may be");
     }
     return {};
   }

@@ -11,13 +11,11 @@ namespace theater::cli {
 
 Output::Output(bool colors) : colors_(colors) {}
 
-bool Output::wants_colors() {
+bool Output::wants_colors(std::string_view choice) {
   const char* no_color = std::getenv("NO_COLOR");
   if (no_color != nullptr && *no_color != '\0') return false;
-  const char* colors = std::getenv("THEATER_COLORS");
-  const std::string_view choice = colors == nullptr ? "" : colors;
   if (choice == "always") return true;
-  if (choice == "never") return false;
+  if (choice == "never" || choice == "false") return false;
   return isatty(STDOUT_FILENO) == 1;
 }
 

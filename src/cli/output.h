@@ -17,8 +17,10 @@ inline constexpr int kExitInterrupted = 130;
 class Output {
  public:
   explicit Output(bool colors);
-  /// Colours when standard output is a terminal and neither NO_COLOR nor THEATER_COLORS=never says otherwise.
-  static bool wants_colors();
+  /// `choice`: "always", "never" or "false", or else colours when standard output is a terminal. NO_COLOR means never.
+  static bool wants_colors(std::string_view choice);
+
+  bool has_colors() const { return colors_; }
 
   void line(std::string_view text);
   void error_line(std::string_view text);

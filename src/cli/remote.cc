@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/base64.h"
 #include "cli/paths.h"
@@ -19,10 +20,24 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string saved_token() {
-  std::ifstream file(token_file());
+std::string saved_token(const Configuration& configuration) {
+  const std::string& named = configuration.text("server.token_file");
+  std::ifstream file(named.empty() ? token_file() : std::filesystem::path(named));
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   return server::best_token(text);
+}
+
+/// Tries again as often as the configuration says; without that the first request finds out.
+Result<void> wait_for(Client& client, const Configuration& configuration) {
+  std::uint64_t left = configuration.number("server.retry_attempts");
+  if (left == 0) return {};
+  while (true) {
+    const auto status = client.status();
+    // One that says no is there.
+    if (status || status.error().code() != ErrorCode::kUnavailable) return {};
+    if (left-- == 0) return fail(status.error());
+    std::this_thread::sleep_for(configuration.duration("server.retry_delay"));
+  }
 }
 
 }  // namespace
@@ -39,18 +54,21 @@ void add_actor(CLI::App& command, RemoteOptions& options) {
   command.add_option("actor", options.actor, "The actor's id, or its name while it lives")->required()->type_name("ID");
 }
 
-Result<Client> find_server(const RemoteOptions& options) {
-  std::string text = options.address.empty() ? variable("THEATER_SERVER_ADDRESS") : options.address;
+Result<Client> find_server(const Configuration& configuration, const RemoteOptions& options) {
+  std::string text = options.address.empty() ? configuration.text("server.default_address") : options.address;
   if (text.empty()) text = "unix:" + std::filesystem::absolute(server_socket()).string();
   auto address = ServerAddress::parse(text);
   if (!address) return fail(std::move(address.error()));
   if (address->socket.empty()) {
     address->token = variable("THEATER_TOKEN");
-    // It opens this user's own server, so no other machine is told.
+    // That of the usual file opens this user's own server, so no other machine is told.
     const bool is_here = address->host == "localhost" || address->host == "127.0.0.1" || address->host == "::1";
-    if (address->token.empty() && is_here) address->token = saved_token();
+    const bool is_named = !configuration.text("server.token_file").empty();
+    if (address->token.empty() && (is_here || is_named)) address->token = saved_token(configuration);
   }
-  return Client(std::move(*address));
+  Client client(std::move(*address));
+  if (auto found = wait_for(client, configuration); !found) return fail(std::move(found.error()));
+  return client;
 }
 
 bool names_an_actor(const std::string& source, const RemoteOptions& options) {
@@ -84,7 +102,7 @@ Result<Bytes> read_bytes(const std::string& path) {
 }
 
 void show_message(Context& context, ByteView message) {
-  if (!context.json) return context.output.line(printable(message, message.size() + 1));
+  if (!context.json) return context.output.line(printable(message, SIZE_MAX));
   nlohmann::json json = {{"data", to_base64(message)}};
   if (is_utf8(message)) json["text"] = as_text(message);
   context.output.line(json.dump());

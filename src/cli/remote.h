@@ -20,9 +20,9 @@ void add_address(CLI::App& command, RemoteOptions& options);
 /// Adds the actor that the command is about.
 void add_actor(CLI::App& command, RemoteOptions& options);
 
-/// The server that --address, $THEATER_SERVER_ADDRESS or neither names, with the token of $THEATER_TOKEN or, by TCP, of
-/// this user's file of tokens.
-Result<Client> find_server(const RemoteOptions& options);
+/// The server that --address or the configuration names, or this user's, with the token of $THEATER_TOKEN or, by TCP,
+/// of the file of tokens. Where the configuration says how often to try again, one that listens: else kUnavailable.
+Result<Client> find_server(const Configuration& configuration, const RemoteOptions& options);
 
 /// Whether a source of chains is an actor of a server: one was named, or nothing lies at that path.
 bool names_an_actor(const std::string& source, const RemoteOptions& options);
@@ -34,7 +34,7 @@ void tell_error(Context& context, const std::string& name, const Error& error);
 /// Runs a command's body and tells its error.
 template <class Body>
 void run_remote(Context& context, const std::string& name, const RemoteOptions& options, Body body) {
-  auto client = find_server(options);
+  auto client = find_server(context.configuration, options);
   Result<void> done = client ? body(*client) : Result<void>(fail(client.error()));
   if (done) return;
   context.exit_code = kExitFailed;

@@ -93,7 +93,7 @@ class Replay {
   Result<int> run() {
     if (!names_an_actor(options_.source, options_.remote)) return run(options_);
     // Re-run here, so that the server need not be believed.
-    const auto fetched = FetchedBundle::fetch(options_.remote, options_.source);
+    const auto fetched = FetchedBundle::fetch(context_.configuration, options_.remote, options_.source);
     if (!fetched) return fail(fetched.error());
     SourceOptions here = options_;
     here.source = fetched->path();

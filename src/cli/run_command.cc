@@ -86,7 +86,7 @@ class Narrator final : public RuntimeListener {
     if (context_.json) {
       ordered_json json = {{"target", request.target}};
       if (answer) {
-        json["answer"] = printable(*answer, answer->size() + 1);
+        json["answer"] = printable(*answer, SIZE_MAX);
       } else {
         json["error"] = {{"code", to_string(answer.error().code())}, {"message", answer.error().to_string()}};
       }

@@ -26,12 +26,12 @@ struct Found {
   std::optional<Bytes> state;
 };
 
-Result<Found> ask_server(const Options& options) {
+Result<Found> ask_server(const Options& options, const Context& context) {
   if (options.at) {
     return fail(ErrorCode::kNotFound, "--at needs a chain to re-run, and there is none at " + options.source +
                                           ": a server tells the state as it is now");
   }
-  auto client = find_server(options.remote);
+  auto client = find_server(context.configuration, options.remote);
   if (!client) return fail(std::move(client.error()));
   auto state = client->state(options.source);
   if (!state) return fail(std::move(state.error()));
@@ -100,7 +100,7 @@ void add_state_command(CLI::App& app, Context& context) {
   command->add_option("-o,--output", options->output, "Write its bytes to a new file instead")->type_name("FILE");
   command->footer("Exit codes: 0 done; 1 the state cannot be had; 130 interrupted.");
   command->callback([options, &context] {
-    auto found = names_an_actor(options->source, options->remote) ? ask_server(*options) : rerun(*options);
+    auto found = names_an_actor(options->source, options->remote) ? ask_server(*options, context) : rerun(*options);
     if (found && !options->output.empty()) {
       auto written = write_new_file(options->output, as_text(found->state.value_or(Bytes())));
       if (written) return;

@@ -66,6 +66,7 @@ Result<void> subscribe(Client& client, Context& context, SubscribeOptions& optio
 
 void add_subscribe_command(CLI::App& app, Context& context) {
   auto follow = std::make_shared<SubscribeOptions>();
+  follow->format = default_event_format(context);
   CLI::App* command = app.add_subcommand("subscribe", "Show an actor's events as they come, until it ends");
   add_address(*command, *follow);
   add_actor(*command, *follow);

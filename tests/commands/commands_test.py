@@ -16,6 +16,8 @@ import tarfile
 import tempfile
 import unittest
 
+from typist import on_a_terminal
+
 THEATER, ROOT = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 WORDS = "the quick brown fox"
 
@@ -297,6 +299,29 @@ class Commands(unittest.TestCase):
         self.assertIn("--in", report["end"])
         report, = self.json_of("causes", path, last["sequence"], "--in", self.data)
         self.assertGreater(len(report["steps"]), 2)
+
+    # events-explore
+
+    def test_the_screen_leads_from_an_event_to_its_causes_and_back(self):
+        steps = [b"collect", b"/FOX\r", b"with", b"\x1b[F", b"FOX", b"c", b"  upper ", b"c", b"  words ", b"bb", b"  collect ", b"\r",
+                 b"params", b"q"]
+        shown, mode_is_same, code = on_a_terminal([THEATER, "events-explore", self.data, "--actor", "collect"], self.environment(), steps)
+        self.assertEqual((code, mode_is_same), (0, True), shown)
+
+    # list-stored
+
+    def test_what_is_stored_is_listed_wherever_it_lies(self):
+        listed = {row["name"]: row for row in self.json_of("list-stored", "--chains-dir", self.data)}
+        self.assertEqual(set(listed), {"collect", "upper", "words"})
+        folder = self.folder / "some_bundles"
+        folder.mkdir()
+        self.assertIn("no chains", self.run_theater("list-stored", "--chains-dir", folder))
+        self.json_of("bundle", self.data, "--actor", "upper", "-o", folder / "upper.bundle")
+        row, = self.json_of("list-stored", "--chains-dir", folder)
+        self.assertEqual({**row, "source": ""}, {**listed["upper"], "source": ""})
+        (folder / "broken.chain").write_text("no chain")
+        self.assertIn("broken.chain", self.run_theater("list-stored", "--chains-dir", folder, status=1))
+        self.run_theater("list-stored", "--chains-dir", self.folder / "nowhere", status=1)
 
     # redact
 
