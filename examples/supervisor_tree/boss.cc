@@ -51,7 +51,8 @@ struct Boss : theater::Actor {
   }
 
   Status on_child_error(View child, theater::ChildError kind, View text) {
-    theater::log(name_of(child), " failed (", static_cast<unsigned>(kind), "): ", text.first(40));
+    const bool took_too_long = kind == theater::ChildError::kOperationTimeout;
+    theater::log(name_of(child), took_too_long ? " took too long: " : " failed: ", text.take_until('\n'));
     return theater::ok();
   }
   Status on_child_exit(View child, View result) {

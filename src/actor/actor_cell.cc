@@ -252,14 +252,20 @@ void ActorCell::run() {
     }
   }
   in_activation_ = true;
-  services_.activation_begins(*address_.gate, begin_link());
+  const std::uint64_t began_ns = begin_link();
+  services_.activation_begins(*address_.gate, began_ns);
   if (suspended_) resume_turn();
   // The end of the turn that it waited for may be the actor's.
   if (update_ && phase_ != ActorPhase::kEnded) advance_update();
   for (unsigned turns = 0; turns < limits::kBatchMessages; ++turns) {
     if (suspended_ || paused_ || phase_ == ActorPhase::kEnded || mailbox_.empty()) break;
     if (guest_ == nullptr && !make_again()) break;
-    if (turns > 0) services_.builder.set_time(wall_ns());
+    if (turns > 0) {
+      const std::uint64_t now_ns = wall_ns();
+      // Others wait. A clock that was set back ends the activation as well.
+      if (now_ns - began_ns > limits::kEpochMs * kNsPerMs) break;
+      services_.builder.set_time(now_ns);
+    }
     make_room_in_link();
     start_turn(mailbox_.pop());
   }

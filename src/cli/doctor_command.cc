@@ -213,7 +213,7 @@ class Examination {
     std::uint64_t slow = 0;
     for (const ordered_json& wait : waits_["waits"])
       slow += wait.value("waiting_ms", std::uint64_t{0}) >= kSlowMs ? 1 : 0;
-    const std::string count = grouped(waits_["waits"].size()) + " actors wait";
+    const std::string count = number_of(waits_["waits"].size(), "actor waits", "actors wait");
     if (slow > 0) {
       warn("server", count + ", " + grouped(slow) + " of them for more than " + std::to_string(kSlowMs / 1000) + " s");
     } else {
@@ -236,6 +236,9 @@ class Examination {
   static std::string seconds(std::uint64_t ms) {
     return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
   }
+  static std::string number_of(std::uint64_t number, std::string_view one, std::string_view more) {
+    return grouped(number) + " " + std::string(number == 1 ? one : more);
+  }
   static std::string who(const ordered_json& actor) {
     return printable(as_bytes(text_of(actor, "name")), 200) + " (" + text_of(actor, "actor") + ")";
   }
@@ -247,11 +250,11 @@ class Examination {
       std::string line = who(wait) + " waits in " + text_of(wait, "function") + " since " +
                          seconds(wait.value("waiting_ms", std::uint64_t{0}));
       if (!target.empty()) {
-        line += " for " + target + ", " + text_of(wait, "awaited") + ", and gives up in " +
+        line += " for the answer of " + target + " to " + text_of(wait, "awaited") + ", and gives up in " +
                 seconds(wait.value("given_up_in_ms", std::uint64_t{0}));
       }
       const auto waiting = wait.value("mailbox_messages", std::uint64_t{0});
-      if (waiting > 0) line += "; " + grouped(waiting) + " messages wait for it";
+      if (waiting > 0) line += "; " + number_of(waiting, "message waits", "messages wait") + " for it";
       context_.output.line("  " + line);
     }
     for (const ordered_json& actor : waits_["awaited"]) {
@@ -260,8 +263,9 @@ class Examination {
         line += "it has ended";
       } else {
         line += actor.value("is_paused", false) ? "it is paused, " : "";
-        line += grouped(actor.value("mailbox_messages", std::uint64_t{0})) + " messages in its mailbox, " +
-                grouped(actor.value("outstanding_requests", std::uint64_t{0})) + " requests unanswered";
+        line += number_of(actor.value("mailbox_messages", std::uint64_t{0}), "message", "messages") +
+                " in its mailbox, " +
+                number_of(actor.value("outstanding_requests", std::uint64_t{0}), "request", "requests") + " unanswered";
       }
       context_.output.line("  " + line);
     }

@@ -18,15 +18,26 @@ Family::SupervisorName Family::supervisor_name(const Node& node) const {
                      : SupervisorName{.id = node.id, .of_alone = true};
 }
 
-Family::Supervisor* Family::find_supervisor(const SupervisorName& name) {
+Family::Restarts* Family::find_restarts(const SupervisorName& name) {
   Node* node = find(name.id);
   if (node == nullptr) return nullptr;
-  return name.of_alone ? &node->alone : &node->family;
+  Boxed<Restarts>& restarts = name.of_alone ? node->of_itself : node->of_children;
+  return restarts ? &*restarts : nullptr;
+}
+
+Family::Restarts& Family::restarts_over(Node& node) {
+  Boxed<Restarts>& restarts = node.parent ? find(node.parent)->of_children : node.of_itself;
+  if (!restarts) restarts = Restarts();
+  return *restarts;
+}
+
+const Supervision& Family::policy_over(const Node& node) {
+  return node.parent ? find(node.parent)->supervision : node.supervision;
 }
 
 std::size_t Family::living_children(const Node& node) const {
   return static_cast<std::size_t>(
-      std::ranges::count_if(node.family.children, [&](const ActorId& child) { return !nodes_.at(child).resting; }));
+      std::ranges::count_if(node.children, [&](const ActorId& child) { return !nodes_.at(child).resting; }));
 }
 
 bool Family::is_down(const Node& node) const { return !node.alive && living_children(node) == 0; }
@@ -53,16 +64,13 @@ Result<void> Family::add(const ActorId& id, const std::optional<ActorId>& parent
       return fail(ErrorCode::kResourceExhausted, "the parent has its limit of " + std::to_string(above->children_max) +
                                                      " children (limits.children_max)");
     }
-    above->family.children.push_back(id);
+    above->children.push_back(id);
     node.depth = above->depth + 1;
   }
   node.id = id;
   node.parent = parent;
-  node.restart = supervision.restart;
+  node.supervision = supervision;
   node.children_max = children_max;
-  node.family.policy = supervision;
-  node.alone.policy = supervision;
-  node.alone.children = {id};
   nodes_.emplace(id, std::move(node));
   return {};
 }
@@ -86,7 +94,7 @@ void Family::erase(Node& node) {
   const ActorId id = node.id;
   if (node.expected_back) actions_.finished(id);
   leave_groups(node);
-  if (Node* parent = find(node.parent)) std::erase(parent->family.children, id);
+  if (Node* parent = find(node.parent)) std::erase(parent->children, id);
   if (node.resting && !node.parent) std::erase(resting_roots_, id);
   nodes_.erase(id);
   actions_.forgotten(id);
@@ -104,7 +112,7 @@ void Family::lay_to_rest(Node& node) {
     if (resting_roots_.size() > limits::kEndedChildrenKept) erase(nodes_.at(resting_roots_.front()));
     return;
   }
-  const auto& siblings = parent->family.children;
+  const auto& siblings = parent->children;
   if (siblings.size() - living_children(*parent) <= limits::kEndedChildrenKept) return;
   erase(nodes_.at(*std::ranges::find_if(siblings, [&](const ActorId& id) { return nodes_.at(id).resting; })));
 }
@@ -155,17 +163,17 @@ void Family::failed(Node& node, StopReason reason, std::uint64_t now_ns) {
   Node* parent = find(node.parent);
   if (!node.was_ever_started || (parent != nullptr && is_winding_down(*parent))) return;
   if (parent != nullptr) actions_.tell_parent(parent->id, node.id);
-  if (node.restart == RestartPolicy::kTemporary || (parent != nullptr && parent->escalated)) return;
-  Supervisor& supervisor = supervisor_of(node);
+  if (node.supervision.restart == RestartPolicy::kTemporary || (parent != nullptr && parent->escalated)) return;
+  Restarts& restarts = restarts_over(node);
   std::vector<ActorId> candidates;
   std::vector<RestartPolicy> policies;
   std::size_t place = 0;
-  for (const ActorId& child : supervisor.children) {
+  for (const ActorId& child : parent != nullptr ? parent->children : std::vector{node.id}) {
     const Node& sibling = nodes_.at(child);
     if (sibling.resting) continue;
     if (child == node.id) place = candidates.size();
     candidates.push_back(child);
-    policies.push_back(sibling.restart);
+    policies.push_back(sibling.supervision.restart);
   }
   std::array<std::uint8_t, 8> drawn{};
   random_.fill(drawn);
@@ -173,8 +181,8 @@ void Family::failed(Node& node, StopReason reason, std::uint64_t now_ns) {
   for (const std::uint8_t byte : drawn) random = random << 8 | byte;
   const ChildEnd end = reason == StopReason::kFailed ? ChildEnd::kAbnormal : ChildEnd::kNormal;
   const SupervisionDecision decision =
-      decide_restart(supervisor.policy, policies, place, end, supervisor.history, now_ns, random);
-  supervisor.history = decision.history;
+      decide_restart(policy_over(node), policies, place, end, restarts.history, now_ns, random);
+  restarts.history = decision.history;
   switch (decision.action) {
     case SupervisionDecision::Action::kForget: return;
     case SupervisionDecision::Action::kRestart: return restart_group(node, decision, candidates);
@@ -191,7 +199,7 @@ void Family::restart_group(Node& ended, const SupervisionDecision& decision, con
     if (sibling.fate == Fate::kGoes) continue;
     // What another group began with it, this one finishes: it has all of that one's members.
     leave_groups(sibling);
-    sibling.fate = sibling.restart == RestartPolicy::kTemporary ? Fate::kGoes : Fate::kComesBack;
+    sibling.fate = sibling.supervision.restart == RestartPolicy::kTemporary ? Fate::kGoes : Fate::kComesBack;
     sibling.stop_reason = StopReason::kRequested;
     sibling.stop_message = "stopped because its sibling " + to_string(ended.id) + " ended";
     group.stop.push_back(sibling.id);
@@ -200,13 +208,14 @@ void Family::restart_group(Node& ended, const SupervisionDecision& decision, con
   for (const std::size_t place : decision.start) {
     if (nodes_.at(candidates[place]).fate == Fate::kComesBack) group.start.push_back(candidates[place]);
   }
-  supervisor_of(ended).groups.push_back(std::move(group));
+  restarts_over(ended).groups.push_back(std::move(group));
 }
 
 void Family::escalate(Node& child) {
+  const Supervision& policy = policy_over(child);
   const std::string text = "too many restarts: " + to_string(child.id) + " ended once more than " +
-                           std::to_string(supervisor_of(child).policy.max_restarts) + " times within " +
-                           std::to_string(supervisor_of(child).policy.within_s) + " s";
+                           std::to_string(policy.max_restarts) + " times within " + std::to_string(policy.within_s) +
+                           " s";
   Node* parent = find(child.parent);
   if (parent == nullptr) {
     actions_.report(text + "; it is not started again");
@@ -238,16 +247,16 @@ void Family::order_stop(Node& node) {
 
 void Family::wind_down(Node& first) {
   for (Node* node = &first;;) {
-    node->family.groups.clear();
-    while (!node->family.children.empty()) {
-      Node& child = nodes_.at(node->family.children.back());
+    if (node->of_children) node->of_children->groups.clear();
+    while (!node->children.empty()) {
+      Node& child = nodes_.at(node->children.back());
       if (child.resting) {
         erase(child);
         continue;
       }
       take_along(child, *node);
       node = &child;
-      node->family.groups.clear();
+      if (node->of_children) node->of_children->groups.clear();
     }
     if (node->alive) return order_stop(*node);
     if (node->fate == Fate::kComesBack) return to_advance_.push_back(supervisor_name(*node));
@@ -289,8 +298,8 @@ void Family::shut_down() {
   for (const ActorId& id : all) {
     Node& node = nodes_.at(id);
     node.fate = Fate::kGoes;
-    node.family.groups.clear();
-    node.alone.groups.clear();
+    if (node.of_children) node.of_children->groups.clear();
+    if (node.of_itself) node.of_itself->groups.clear();
     if (node.alive) {
       actions_.stop(id, StopReason::kRuntimeEnded, true, "");
     } else {
@@ -310,10 +319,10 @@ Result<void> Family::restart(const ActorId& id) {
       (node->fate == Fate::kGoes && !node->resting)) {
     return fail(ErrorCode::kStopped, "the actor " + to_string(id) + " is ending");
   }
-  Supervisor& supervisor = supervisor_of(*node);
+  Restarts& restarts = restarts_over(*node);
   if (node->fate == Fate::kComesBack && !node->resting) {
     // It is on its way already; it need not wait any longer.
-    for (Group& group : supervisor.groups) {
+    for (Group& group : restarts.groups) {
       if (group.stage == Group::Stage::kWaiting && std::ranges::find(group.start, id) != group.start.end())
         group.stage = Group::Stage::kStarting;
     }
@@ -333,7 +342,7 @@ Result<void> Family::restart(const ActorId& id) {
   Group group;
   group.number = next_number_++;
   group.start = {id};
-  supervisor.groups.push_back(std::move(group));
+  restarts.groups.push_back(std::move(group));
   wind_down(*node);
   settle();
   return {};
@@ -344,9 +353,9 @@ void Family::wait_is_over(std::uint64_t number) {
   if (waiting == waits_.end()) return;
   const SupervisorName owner = waiting->second;
   waits_.erase(waiting);
-  Supervisor* supervisor = find_supervisor(owner);
-  if (supervisor == nullptr || closed_) return;
-  for (Group& group : supervisor->groups) {
+  Restarts* restarts = find_restarts(owner);
+  if (restarts == nullptr || closed_) return;
+  for (Group& group : restarts->groups) {
     if (group.number == number && group.stage == Group::Stage::kWaiting) group.stage = Group::Stage::kStarting;
   }
   to_advance_.push_back(owner);
@@ -355,9 +364,9 @@ void Family::wait_is_over(std::uint64_t number) {
 
 void Family::leave_groups(Node& node) {
   const SupervisorName owner = supervisor_name(node);
-  Supervisor* supervisor = find_supervisor(owner);
-  if (supervisor == nullptr) return;
-  for (Group& group : supervisor->groups) {
+  Restarts* restarts = find_restarts(owner);
+  if (restarts == nullptr) return;
+  for (Group& group : restarts->groups) {
     std::erase(group.stop, node.id);
     std::erase(group.start, node.id);
   }
@@ -368,12 +377,12 @@ void Family::settle() {
   while (!to_advance_.empty()) {
     const SupervisorName owner = to_advance_.back();
     to_advance_.pop_back();
-    Supervisor* supervisor = find_supervisor(owner);
-    if (supervisor == nullptr || closed_) continue;
+    Restarts* restarts = find_restarts(owner);
+    if (restarts == nullptr || closed_) continue;
     // Advancing a group ends actors below it, but makes and removes no group beside it.
-    for (std::size_t i = 0; i < supervisor->groups.size();) {
-      if (advance(supervisor->groups[i], owner)) {
-        supervisor->groups.erase(supervisor->groups.begin() + static_cast<std::ptrdiff_t>(i));
+    for (std::size_t i = 0; i < restarts->groups.size();) {
+      if (advance(restarts->groups[i], owner)) {
+        restarts->groups.erase(restarts->groups.begin() + static_cast<std::ptrdiff_t>(i));
       } else {
         ++i;
       }
@@ -417,7 +426,7 @@ void Family::start_again(Node& node) {
   node.expected_back = node.escalated = node.by_force = node.tell_parent = false;
   node.stop_message.clear();
   // A new supervisor has a clean record.
-  node.family.history = {};
+  if (node.of_children) node.of_children->history = {};
   actions_.start_again(node.id);
 }
 
@@ -427,7 +436,7 @@ std::vector<ActorId> Family::children(const ActorId& parent) const {
   std::vector<ActorId> living;
   const auto node = nodes_.find(parent);
   if (node == nodes_.end()) return living;
-  for (const ActorId& child : node->second.family.children) {
+  for (const ActorId& child : node->second.children) {
     if (!nodes_.at(child).resting) living.push_back(child);
   }
   return living;

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/boxed.h"
 #include "base/random.h"
 #include "runtime/supervision.h"
 #include "theater/error.h"
@@ -91,11 +92,9 @@ class Family {
     std::uint64_t delay_ms = 0;
     enum class Stage : std::uint8_t { kStopping, kWaiting, kStarting } stage = Stage::kStopping;
   };
-  /// Restarts the children of one actor; an actor without a parent is the only child of a supervisor of its own.
-  struct Supervisor {
-    Supervision policy;
-    /// In the order of their start.
-    std::vector<ActorId> children;
+  /// What a supervisor of one actor's children remembers, from the first end on that it decided over. An actor without
+  /// a parent is the only child of a supervisor of its own.
+  struct Restarts {
     RestartHistory history;
     std::vector<Group> groups;
   };
@@ -103,11 +102,13 @@ class Family {
     ActorId id;
     std::optional<ActorId> parent;
     std::uint32_t depth = 0;
-    RestartPolicy restart = RestartPolicy::kTemporary;
     std::uint32_t children_max = 0;
-    Supervisor family;
+    Supervision supervision;
+    /// In the order of their start.
+    std::vector<ActorId> children;
+    Boxed<Restarts> of_children;
     /// Only without a parent.
-    Supervisor alone;
+    Boxed<Restarts> of_itself;
 
     /// There is an instance, or one is being made.
     bool alive = true;
@@ -136,8 +137,11 @@ class Family {
 
   Node* find(const std::optional<ActorId>& id);
   SupervisorName supervisor_name(const Node& node) const;
-  Supervisor* find_supervisor(const SupervisorName& name);
-  Supervisor& supervisor_of(Node& node) { return *find_supervisor(supervisor_name(node)); }
+  /// Null before its first decision.
+  Restarts* find_restarts(const SupervisorName& name);
+  /// Of the supervisor of this actor.
+  Restarts& restarts_over(Node& node);
+  const Supervision& policy_over(const Node& node);
   bool is_winding_down(const Node& node) const { return !node.alive || node.fate != Fate::kStays; }
   void failed(Node& node, StopReason reason, std::uint64_t now_ns);
   void restart_group(Node& ended, const SupervisionDecision& decision, const std::vector<ActorId>& candidates);

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "seeded_world.h"
 
@@ -142,6 +143,43 @@ TEST_F(Bounds, of_dead_letters_the_latest_are_kept_and_all_are_counted) {
   }
   EXPECT_EQ(world.router().totals().dead_letters, kMessages);
   EXPECT_EQ(world.router().dead_letters().size(), limits::kDeadLettersKept);
+}
+
+/// Where a turn takes as long as it is said to.
+class SimulatedTurns : public Turns {};
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SimulatedTurns, ::testing::Range(1, 20));
+
+TEST_P(SimulatedTurns, an_actor_of_long_turns_lets_others_have_theirs_in_between) {
+  ActorWorld::Options options;
+  options.shard = 0;
+  int seen = 0;
+  world.spawn("other",
+              Script().on(kHandleSend,
+                          [&](ScriptContext&, Received) -> Turn {
+                            seen = count;
+                            co_return nothing();
+                          }),
+              options);
+  const ActorId slow = world.spawn("slow",
+                                   Script().on(kHandleSend,
+                                               [&](ScriptContext& me, Received) -> Turn {
+                                                 if (++count == 1) co_await me.send("other", "x");
+                                                 world.simulated_clock().advance((limits::kEpochMs + 1) * kNsPerMs);
+                                                 co_return nothing();
+                                               }),
+                                   options);
+  world.on_cell(slow, [](actor::ActorCell& cell) { cell.pause(); });
+  for (int i = 0; i < 20; ++i) world.send(slow, "x");
+  std::uint32_t waiting = 0;
+  while (waiting < 20) {
+    world.on_cell(slow, [&](actor::ActorCell& cell) { waiting = cell.address().gate->messages(); });
+    world.settle();
+  }
+  world.on_cell(slow, [](actor::ActorCell& cell) { cell.go_on(); });
+  world.settle();
+  EXPECT_EQ(count, 20);
+  EXPECT_EQ(seen, 1);
 }
 
 }  // namespace

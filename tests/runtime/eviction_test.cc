@@ -7,6 +7,7 @@ namespace theater::testing {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::StartsWith;
 
 class IdleEviction : public ReplayTest {
  protected:
@@ -27,6 +28,8 @@ class IdleEviction : public ReplayTest {
 TEST_F(IdleEviction, an_idle_actor_keeps_its_state_and_loses_its_memory_and_replays) {
   const ActorId id = spawn("first", "guests/update_first", kEvictedSoon);
   send(id, "1");
+  // It may have been evicted before that came.
+  EXPECT_THAT(ask_text(id, "?"), StartsWith("first 1 "));
   wait_until_evicted(id);
   EXPECT_EQ(runtime->info(id)->status, ActorStatus::kRunning);
   EXPECT_EQ(ask_text(id, "?"), "first 1 0");

@@ -83,7 +83,7 @@ TEST_F(Lifecycle, a_child_that_fails_is_told_of_and_comes_back_under_its_id_with
   spawn_boss();
   send(first, "work");
   send(first, "crash");
-  wait_for_log("boss", "the first worker failed (5): trapped");
+  wait_for_log("boss", "the first worker failed: trapped");
   wait_for_restarts(first, 1);
   EXPECT_EQ(ask_text(first, "?"), "0 done");
   EXPECT_THAT(lives(first), ElementsAre("spawned", "failed", "restarted"));
