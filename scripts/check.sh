@@ -17,7 +17,8 @@ format() { git ls-files -z '*.h' '*.cc' | xargs -0 -r clang-format-19 --dry-run 
 lint() {
   local log
   log=$(mktemp)
-  if ! run-clang-tidy-19 -quiet -p build/dev "$PWD/src/.*(?<!_test)\.cc$" >"$log" 2>&1; then
+  scripts/ungrouped_commands.py build/dev build/dev/ungrouped
+  if ! run-clang-tidy-19 -quiet -p build/dev/ungrouped "$PWD/src/.*(?<!_test)\.cc$" >"$log" 2>&1; then
     grep -E '(error|warning): ' -A 2 "$log" >&2 || tail -n 20 "$log" >&2
     rm -f "$log"
     return 1

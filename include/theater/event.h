@@ -209,5 +209,7 @@ std::string to_json(const Event& event);
 /// A value as short text: byte lists and strings in quotes when they look like text, hexadecimal otherwise. Without
 /// types this is a guess; for people only.
 std::string preview(const EventValue& value, std::size_t max_bytes);
+/// What a note says, as short text: notes are mostly plain text, which a preview could take for a length and a text.
+std::string preview_note(const EventValue& note, std::size_t max_bytes);
 
 }  // namespace theater

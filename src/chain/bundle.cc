@@ -42,7 +42,7 @@ constexpr std::size_t kPermissionsBytesMax = 1u << 20;
 constexpr std::size_t kProofsMax = 100;
 /// A checkpoint with many signatures, and the hashes before it.
 constexpr std::size_t kProofBytesMax = limits::kNoteBytes + (64u << 10);
-constexpr std::uint64_t kEventsPerProgress = 100'000;
+constexpr std::uint64_t kEventsPerBundleProgress = 100'000;
 
 std::unexpected<Error> corrupt(const std::string& path, std::string_view what) {
   return fail(ErrorCode::kCorrupt, path + " is not in order: " + std::string(what));
@@ -103,7 +103,7 @@ class ChainCopy {
   Result<void> run(const std::function<void(std::uint64_t)>& progress) {
     auto links = source_.links(0);
     if (!links) return fail(std::move(links.error()));
-    std::uint64_t next_progress = kEventsPerProgress;
+    std::uint64_t next_progress = kEventsPerBundleProgress;
     while (true) {
       auto link = (*links)->next();
       if (!link) return fail(std::move(link.error()));
@@ -111,7 +111,7 @@ class ChainCopy {
       if (auto copied = copy(**link); !copied) return copied;
       if (progress && verifier_.report().events >= next_progress) {
         progress(verifier_.report().events);
-        next_progress = verifier_.report().events + kEventsPerProgress;
+        next_progress = verifier_.report().events + kEventsPerBundleProgress;
       }
     }
     report_ = verifier_.finish();

@@ -21,7 +21,6 @@ namespace {
 constexpr std::string_view kMagic = "theater chain 1\n";
 constexpr std::size_t kClosedBytes = 8 + 8;
 constexpr std::size_t kBufferBytes = 256u << 10;
-std::string text_of(int error_number) { return std::system_category().message(error_number); }
 
 std::uint64_t content_bytes_max(ChainFileRecord::Type type) {
   switch (type) {
@@ -39,7 +38,7 @@ Result<std::unique_ptr<ChainFileWriter>> ChainFileWriter::create(const std::stri
   if (descriptor < 0) {
     if (errno == EEXIST)
       return fail(ErrorCode::kAlreadyExists, path + " exists already; remove it or name another file");
-    return fail(ErrorCode::kIo, "cannot make " + path + ": " + text_of(errno));
+    return fail(ErrorCode::kIo, "cannot make " + path + ": " + std::system_category().message(errno));
   }
   return onto(descriptor, path);
 }
@@ -130,13 +129,14 @@ Result<void> ChainFileWriter::write_all(ByteView bytes) {
 }
 
 Result<void> ChainFileWriter::fail_for_good(std::string what, int error_number) {
-  error_ = Error(ErrorCode::kIo, what + " " + path_ + ": " + text_of(error_number) + "; the chain in it ends here");
+  error_ = Error(ErrorCode::kIo, what + " " + path_ + ": " + std::system_category().message(error_number) +
+                                     "; the chain in it ends here");
   return fail(*error_);
 }
 
 Result<std::unique_ptr<ChainFileReader>> ChainFileReader::open(const std::string& path, FileSection section) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return fail(ErrorCode::kIo, "cannot open " + path + ": " + text_of(errno));
+  if (descriptor < 0) return fail(ErrorCode::kIo, "cannot open " + path + ": " + std::system_category().message(errno));
   struct stat status{};
   if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor);
@@ -171,7 +171,7 @@ Result<std::size_t> ChainFileReader::read_up_to(std::uint8_t* out, std::size_t b
       ssize_t count;
       do count = ::read(descriptor_, input_.data(), input_.size());
       while (count < 0 && errno == EINTR);
-      if (count < 0) return fail(ErrorCode::kIo, "cannot read: " + text_of(errno));
+      if (count < 0) return fail(ErrorCode::kIo, "cannot read: " + std::system_category().message(errno));
       input_.resize(static_cast<std::size_t>(count));
       if (count == 0) break;
     }
@@ -244,7 +244,7 @@ Result<std::optional<ChainFileRecord>> ChainFileReader::content(ChainFileRecord:
 
 Result<void> ChainFileReader::seek(std::uint64_t file_offset) {
   if (lseek(descriptor_, static_cast<off_t>(begin_offset_ + file_offset), SEEK_SET) < 0) {
-    return fail(ErrorCode::kIo, "cannot seek: " + text_of(errno));
+    return fail(ErrorCode::kIo, "cannot seek: " + std::system_category().message(errno));
   }
   offset_ = file_offset;
   input_.clear();

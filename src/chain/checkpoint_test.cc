@@ -3,25 +3,16 @@
 #include <gtest/gtest.h>
 
 #include "base/base64.h"
-#include "chain/sample_chain.h"
+#include "chain/sample_heads.h"
 
 namespace theater::chain {
 namespace {
-
-note::SigningKey log_key(std::uint64_t seed = 1) {
-  SeededRandom random(seed);
-  return make_log_key(random);
-}
-
-HeadEntry entry(std::uint8_t actor, std::uint64_t next_sequence) {
-  return {sample_actor(actor), next_sequence, sha256(as_bytes(std::to_string(next_sequence)))};
-}
 
 /// A log of some entries.
 struct Log {
   explicit Log(std::size_t size) {
     for (std::size_t i = 0; i < size; ++i) {
-      entries.push_back(entry(static_cast<std::uint8_t>(i % 3), 10 + i));
+      entries.push_back(sample_head(static_cast<std::uint8_t>(i % 3), 10 + i));
       leaves.push_back(entries.back().leaf());
     }
   }
@@ -41,13 +32,13 @@ struct Log {
             .checkpoint_note = key.sign(checkpoint(leaves.size()).to_text())};
   }
 
-  note::SigningKey key = log_key();
+  note::SigningKey key = sample_log_key();
   std::vector<HeadEntry> entries;
   std::vector<Digest> leaves;
 };
 
 TEST(CheckpointEntry, comes_back_from_its_bytes) {
-  const HeadEntry original = entry(3, 0x0102030405060708);
+  const HeadEntry original = sample_head(3, 0x0102030405060708);
   const auto bytes = original.encode();
   EXPECT_EQ(to_hex(bytes),
             "ac700000000040008000000000000003"
@@ -55,7 +46,7 @@ TEST(CheckpointEntry, comes_back_from_its_bytes) {
                 to_hex(original.head));
   EXPECT_EQ(HeadEntry::decode(bytes).value(), original);
   EXPECT_FALSE(HeadEntry::decode(ByteView(bytes).first(55)));
-  EXPECT_FALSE(HeadEntry::decode(entry(3, 0).encode())) << "a chain without events";
+  EXPECT_FALSE(HeadEntry::decode(sample_head(3, 0).encode())) << "a chain without events";
 }
 
 TEST(Checkpoint, comes_back_from_its_text) {
@@ -79,9 +70,10 @@ TEST(Checkpoint, is_opened_with_its_logs_key_only) {
   const Log log(4);
   const Checkpoint checkpoint = log.checkpoint(4);
   EXPECT_EQ(open_checkpoint(log.key.sign(checkpoint.to_text()), log.key.verifier()).value(), checkpoint);
-  EXPECT_FALSE(open_checkpoint(log_key(2).sign(checkpoint.to_text()), log.key.verifier()));
-  EXPECT_FALSE(open_checkpoint(log_key(2).sign(checkpoint.to_text()), log_key(2).verifier())) << "of another log";
-  const note::VerifierKey taken(log.key.verifier().name(), log_key(2).verifier().key());
+  EXPECT_FALSE(open_checkpoint(sample_log_key(2).sign(checkpoint.to_text()), log.key.verifier()));
+  EXPECT_FALSE(open_checkpoint(sample_log_key(2).sign(checkpoint.to_text()), sample_log_key(2).verifier()))
+      << "of another log";
+  const note::VerifierKey taken(log.key.verifier().name(), sample_log_key(2).verifier().key());
   ed25519::Seed seed{};
   const note::SigningKey impostor(log.key.verifier().name(), seed);
   const auto opened = open_checkpoint(impostor.sign(checkpoint.to_text()), impostor.verifier());
@@ -121,10 +113,10 @@ TEST(HeadProof, with_any_change_is_refused) {
 
 TEST(HeadProof, of_another_log_with_the_same_entries_has_another_origin) {
   Log log(4);
-  log.key = log_key(9);
+  log.key = sample_log_key(9);
   const auto checkpoint = log.proof(2).verify();
   ASSERT_TRUE(checkpoint);
-  EXPECT_NE(checkpoint->origin, log_key().verifier().name());
+  EXPECT_NE(checkpoint->origin, sample_log_key().verifier().name());
 }
 
 TEST(GrowthProof, leads_from_every_older_checkpoint) {
@@ -146,7 +138,7 @@ TEST(GrowthProof, of_a_rewritten_or_shorter_log_is_refused) {
   EXPECT_TRUE(rewritten.growth(5).verify(log.checkpoint(5), log.key.verifier())) << "that part is the same";
   EXPECT_FALSE(Log(9).growth(9).verify(log.checkpoint(10), log.key.verifier()));
   EXPECT_FALSE(log.growth(9).verify(log.checkpoint(10), log.key.verifier()));
-  EXPECT_FALSE(log.growth(10).verify(log.checkpoint(10), log_key(2).verifier()));
+  EXPECT_FALSE(log.growth(10).verify(log.checkpoint(10), sample_log_key(2).verifier()));
   Checkpoint other_origin = log.checkpoint(10);
   other_origin.origin = "theater/0";
   EXPECT_FALSE(log.growth(10).verify(other_origin, log.key.verifier()));

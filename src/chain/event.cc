@@ -1,6 +1,7 @@
 #include "theater/event.h"
 
-#include <cstring>
+#include <algorithm>
+#include <array>
 
 #include "base/sha256.h"
 #include "chain/link_codec.h"
@@ -8,11 +9,10 @@
 namespace theater {
 namespace {
 
-template <std::size_t kBytes>
-std::array<std::uint8_t, kBytes> array_of(ByteView bytes) {
-  std::array<std::uint8_t, kBytes> array{};
-  if (bytes.size() == kBytes) std::memcpy(array.data(), bytes.data(), kBytes);
-  return array;
+ActorId actor_of(ByteView bytes) {
+  std::array<std::uint8_t, 16> id{};
+  if (bytes.size() == id.size()) std::ranges::copy(bytes, id.begin());
+  return ActorId(id);
 }
 
 std::optional<Bytes> find(const ChainReader::Payloads* payloads, const Digest& digest) {
@@ -23,7 +23,7 @@ EventValue value_of(const chain::ValueRef& ref, const ChainReader::Payloads* pay
   EventValue value;
   value.head = to_bytes(ref.head);
   if (!ref.by_digest()) return value;
-  value.body_digest = array_of<32>(ref.body_digest);
+  value.body_digest = chain::digest_of(ref.body_digest);
   value.body_size = ref.body_size;
   value.body = find(payloads, *value.body_digest);
   return value;
@@ -35,17 +35,10 @@ EventState state_of(const chain::StateRef& ref, const ChainReader::Payloads* pay
   state.size = ref.size;
   if (ref.form == EventState::Form::kInline) state.bytes = to_bytes(ref.bytes);
   if (ref.form == EventState::Form::kDigest) {
-    state.digest = array_of<32>(ref.digest);
+    state.digest = chain::digest_of(ref.digest);
     state.bytes = find(payloads, *state.digest);
   }
   return state;
-}
-
-std::vector<std::string> names_of(chain::NameList list) {
-  std::vector<std::string> names;
-  std::string_view name;
-  while (chain::next_name(list, name)) names.emplace_back(name);
-  return names;
 }
 
 }  // namespace
@@ -118,10 +111,10 @@ struct ChainReader::Filler {
   void operator()(const chain::StartedView& view) const {
     event.start = view.reason;
     event.name = view.name;
-    event.component = array_of<32>(view.component);
-    event.manifest = array_of<32>(view.manifest);
-    if (!view.parent.empty()) event.parent = ActorId(array_of<16>(view.parent));
-    event.functions = {names_of(view.imports), names_of(view.exports)};
+    event.component = chain::digest_of(view.component);
+    event.manifest = chain::digest_of(view.manifest);
+    if (!view.parent.empty()) event.parent = actor_of(view.parent);
+    event.functions = {chain::names_of(view.imports), chain::names_of(view.exports)};
     event.state = state_of(view.state, reader.payloads_);
     reader.functions_ = event.functions;
     reader.has_functions_ = true;
@@ -132,7 +125,7 @@ struct ChainReader::Filler {
   void operator()(const chain::CallView& view) const {
     name_function(false, view.export_index);
     reader.running_export_ = event.function;
-    if (!view.cause_actor.empty()) event.cause = Cause{ActorId(array_of<16>(view.cause_actor)), view.cause_sequence};
+    if (!view.cause_actor.empty()) event.cause = Cause{actor_of(view.cause_actor), view.cause_sequence};
     event.params = value(view.params);
   }
 

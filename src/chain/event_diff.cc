@@ -99,8 +99,8 @@ std::vector<EventDifference> EventComparison::differences(const Event& first, co
                          first.result, second.result));
   }
   if (!same(first.note, second.note)) {
-    found.push_back(
-        told("data", preview(first.note, kShownBytes), preview(second.note, kShownBytes), first.note, second.note));
+    found.push_back(told("data", preview_note(first.note, kShownBytes), preview_note(second.note, kShownBytes),
+                         first.note, second.note));
   }
   if (!same(first.state, second.state)) {
     found.push_back(told("state", state_text(first.state), state_text(second.state), as_value(first.state),

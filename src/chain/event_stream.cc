@@ -7,19 +7,6 @@
 namespace theater {
 namespace {
 
-Digest digest_of(ByteView bytes) {
-  Digest digest;
-  std::ranges::copy(bytes, digest.begin());
-  return digest;
-}
-
-std::vector<std::string> names_of(chain::NameList list) {
-  std::vector<std::string> names;
-  std::string_view name;
-  while (next_name(list, name)) names.emplace_back(name);
-  return names;
-}
-
 /// What must be known of a chain to understand one of its events.
 struct Standing {
   /// Where reading must begin: with the link of the call or the start before the event.
@@ -34,9 +21,9 @@ struct Standing {
 void take(const chain::EventView& event, std::uint64_t link_begin, Standing& standing, bool is_the_event) {
   if (const auto* started = std::get_if<chain::StartedView>(&event.body)) {
     standing.begin = link_begin;
-    standing.functions = FunctionTable{names_of(started->imports), names_of(started->exports)};
-    standing.component = digest_of(started->component);
-    standing.manifest = digest_of(started->manifest);
+    standing.functions = FunctionTable{chain::names_of(started->imports), chain::names_of(started->exports)};
+    standing.component = chain::digest_of(started->component);
+    standing.manifest = chain::digest_of(started->manifest);
     standing.call.reset();
   } else if (event.kind() == EventKind::kCall) {
     standing.begin = link_begin;

@@ -101,6 +101,15 @@ TEST(Preview, texts_are_quoted_and_other_bytes_shown_as_hexadecimal) {
   EXPECT_EQ(preview(value_of(to_bytes("plain text of a note")), 100), "\"plain text of a note\"");
 }
 
+TEST(Preview, a_note_of_plain_text_is_not_taken_for_a_length_and_a_text) {
+  const EventValue note = value_of(to_bytes("!thirty-three bytes after the mark"));
+  EXPECT_NE(preview(note, 100), "\"!thirty-three bytes after the mark\"")
+      << "the sample must be of those that could be";
+  EXPECT_EQ(preview_note(note, 100), "\"!thirty-three bytes after the mark\"");
+  EXPECT_EQ(preview_note(value_of({0xff, 0xfe}), 100), "0xfffe");
+  EXPECT_EQ(preview_note(value_of({}), 100), "");
+}
+
 TEST(Preview, content_that_is_not_kept_is_told_by_length_and_digest) {
   EventValue value = value_of(texts({"id"}));
   append(value.head, length_of(5000));

@@ -140,7 +140,7 @@ std::string describe_within(const Event& event, std::size_t max_bytes) {
       return function_or(event, "call") + " " + std::string(to_string(event.failure)) + message();
     case EventKind::kStopped: return std::string(to_string(event.stop)) + message();
     case EventKind::kNote: {
-      const std::string data = preview(event.note, max_bytes);
+      const std::string data = preview_note(event.note, max_bytes);
       return printable(as_bytes(event.note_type), max_bytes) + (data.empty() ? "" : " " + data);
     }
   }
@@ -149,10 +149,10 @@ std::string describe_within(const Event& event, std::size_t max_bytes) {
 
 using chain::JsonText;
 
-void write(JsonText& json, std::string_view key, const EventValue& value) {
+void write(JsonText& json, std::string_view key, const EventValue& value, const std::string& text) {
   json.open(key);
   json.member("size", value.size());
-  json.member("text", preview(value, kJsonPreviewBytes));
+  json.member("text", text);
   json.member("hex", to_hex(value.head));
   if (value.body_digest) {
     json.member("body_size", value.body_size);
@@ -188,8 +188,8 @@ void write_call(JsonText& json, const Event& event) {
     json.member("sequence", event.cause->sequence);
     json.close();
   }
-  if (has_params) write(json, "params", event.params);
-  if (has_result) write(json, "result", event.result);
+  if (has_params) write(json, "params", event.params, preview(event.params, kJsonPreviewBytes));
+  if (has_result) write(json, "result", event.result, preview(event.result, kJsonPreviewBytes));
   if (event.kind == EventKind::kReturned || event.kind == EventKind::kStarted) write(json, "state", event.state);
   if (has_fuel) json.member("fuel", event.fuel);
 }
@@ -216,7 +216,7 @@ void write_lifecycle(JsonText& json, const Event& event) {
       return;
     case EventKind::kNote:
       json.member("type", event.note_type);
-      write(json, "data", event.note);
+      write(json, "data", event.note, preview_note(event.note, kJsonPreviewBytes));
       return;
     default: return;
   }
@@ -244,6 +244,11 @@ std::string preview(const EventValue& value, std::size_t max_bytes) {
   if (!body_is_shown)
     *text += "<" + std::to_string(value.body_size) + " bytes " + short_digest(*value.body_digest) + ">";
   return *text;
+}
+
+std::string preview_note(const EventValue& note, std::size_t max_bytes) {
+  const bool is_plain = !note.head.empty() && !note.body_digest && is_text(note.head);
+  return is_plain ? quoted(note.head, max_bytes) : preview(note, max_bytes);
 }
 
 std::string event_type(const Event& event) {

@@ -2,23 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include "chain/sample_chain.h"
+#include "chain/sample_heads.h"
 
 namespace theater::chain {
 namespace {
 
-note::SigningKey log_key(std::uint64_t seed = 1) {
-  SeededRandom random(seed);
-  return make_log_key(random);
-}
-
-HeadEntry entry(std::uint8_t actor, std::uint64_t next_sequence) {
-  return {sample_actor(actor), next_sequence, sha256(as_bytes(std::to_string(next_sequence)))};
-}
-
 /// A log as its records.
-struct Log {
-  note::SigningKey key = log_key();
+struct RecordedLog {
+  note::SigningKey key = sample_log_key();
   merkle::GrowingTree tree;
   struct Record {
     bool is_checkpoint = false;
@@ -50,35 +41,36 @@ struct Log {
   }
 };
 
-Log sample_log() {
-  Log log;
-  log.heads({entry(1, 5), entry(2, 3)});
+RecordedLog sample_log() {
+  RecordedLog log;
+  log.heads({sample_head(1, 5), sample_head(2, 3)});
   log.sign();
-  log.heads({entry(1, 9)});
-  log.heads({entry(3, 1)});
+  log.heads({sample_head(1, 9)});
+  log.heads({sample_head(3, 1)});
   log.sign();
   return log;
 }
 
 TEST(HeadLog, tells_what_each_chain_had) {
-  Log log = sample_log();
-  log.heads({entry(1, 20)});
+  RecordedLog log = sample_log();
+  log.heads({sample_head(1, 20)});
   const HeadLogReport report = log.verify();
   EXPECT_TRUE(report.ok()) << *report.fault;
   EXPECT_EQ(report.checkpoints, 2u);
   EXPECT_EQ(report.last.size, 4u);
   EXPECT_EQ(report.unsigned_entries, 1u);
   ASSERT_EQ(report.heads.size(), 3u);
-  EXPECT_EQ(report.heads.at(sample_actor(1)), (std::vector<KnownHead>{{5, entry(1, 5).head}, {9, entry(1, 9).head}}));
+  EXPECT_EQ(report.heads.at(sample_actor(1)),
+            (std::vector<KnownHead>{{5, sample_head(1, 5).head}, {9, sample_head(1, 9).head}}));
 }
 
-TEST(HeadLog, without_any_entry_is_no_fault) { EXPECT_TRUE(Log().verify().ok()); }
+TEST(HeadLog, without_any_entry_is_no_fault) { EXPECT_TRUE(RecordedLog().verify().ok()); }
 
 TEST(HeadLog, begins_with_every_older_one) {
-  Log log;
+  RecordedLog log;
   std::vector<Checkpoint> older{log.now()};
   for (std::uint64_t i = 1; i < 20; ++i) {
-    log.heads({entry(static_cast<std::uint8_t>(i % 4), i)});
+    log.heads({sample_head(static_cast<std::uint8_t>(i % 4), i)});
     log.sign();
     older.push_back(log.now());
   }
@@ -87,29 +79,29 @@ TEST(HeadLog, begins_with_every_older_one) {
 
 TEST(HeadLog, that_was_rewritten_or_cut_does_not_begin_with_the_older_one) {
   const Checkpoint older = sample_log().now();
-  Log rewritten;
-  rewritten.heads({entry(1, 5), entry(2, 4)});
+  RecordedLog rewritten;
+  rewritten.heads({sample_head(1, 5), sample_head(2, 4)});
   rewritten.sign();
-  rewritten.heads({entry(1, 9)});
-  rewritten.heads({entry(3, 1)});
+  rewritten.heads({sample_head(1, 9)});
+  rewritten.heads({sample_head(3, 1)});
   rewritten.sign();
   EXPECT_TRUE(rewritten.verify().ok());
   EXPECT_TRUE(rewritten.verify(older).fault);
-  Log cut = sample_log();
+  RecordedLog cut = sample_log();
   cut.records.pop_back();
   EXPECT_TRUE(cut.verify().ok());
   EXPECT_TRUE(cut.verify(older).fault) << "what nobody signed does not count";
-  Log other = sample_log();
-  other.key = log_key(2);
+  RecordedLog other = sample_log();
+  other.key = sample_log_key(2);
   EXPECT_TRUE(other.verify(older).fault);
 }
 
 TEST(HeadLog, with_any_bit_changed_is_found_false) {
-  const Log original = sample_log();
+  const RecordedLog original = sample_log();
   const Checkpoint older = original.now();
   for (std::size_t i = 0; i < original.records.size(); ++i) {
     for (std::size_t bit = 0; bit < original.records[i].content.size() * 8; ++bit) {
-      Log log = original;
+      RecordedLog log = original;
       log.records[i].content[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));
       // Signatures before the last are for those who hold such a checkpoint; their lines are not looked at.
       const std::string_view text = as_text(original.records[i].content);
@@ -120,24 +112,24 @@ TEST(HeadLog, with_any_bit_changed_is_found_false) {
 }
 
 TEST(HeadLog, whose_chains_shrink_is_found_false) {
-  Log log = sample_log();
-  log.heads({entry(1, 9)});
+  RecordedLog log = sample_log();
+  log.heads({sample_head(1, 9)});
   log.sign();
   EXPECT_TRUE(log.verify().fault);
 }
 
 TEST(HeadLog, that_is_malformed_is_found_false) {
-  Log no_entry = sample_log();
+  RecordedLog no_entry = sample_log();
   no_entry.sign();
   EXPECT_TRUE(no_entry.verify().fault) << "a checkpoint of nothing new";
-  Log half = sample_log();
+  RecordedLog half = sample_log();
   half.records.push_back({false, Bytes(55, 1)});
   EXPECT_TRUE(half.verify().fault);
-  Log empty = sample_log();
+  RecordedLog empty = sample_log();
   empty.records.push_back({false, {}});
   EXPECT_TRUE(empty.verify().fault);
-  Log without_events = sample_log();
-  without_events.heads({entry(5, 0)});
+  RecordedLog without_events = sample_log();
+  without_events.heads({sample_head(5, 0)});
   EXPECT_TRUE(without_events.verify().fault);
 }
 

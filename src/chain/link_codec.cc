@@ -1,5 +1,7 @@
 #include "chain/link_codec.h"
 
+#include <algorithm>
+
 #include "chain/link_encoding.h"
 
 namespace theater::chain {
@@ -295,6 +297,19 @@ bool next_name(NameList& list, std::string_view& name) {
   list.items = list.items.subspan(in.offset());
   --list.count;
   return in.ok();
+}
+
+std::vector<std::string> names_of(NameList list) {
+  std::vector<std::string> names;
+  std::string_view name;
+  while (next_name(list, name)) names.emplace_back(name);
+  return names;
+}
+
+Digest digest_of(ByteView bytes) {
+  Digest digest{};
+  if (bytes.size() == digest.size()) std::ranges::copy(bytes, digest.begin());
+  return digest;
 }
 
 Bytes encode_link(const LinkHeader& header, std::span<const EventView> events) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/limits.h"
 #include "base/sha256.h"
@@ -176,6 +177,11 @@ class LinkDecoder {
 
 /// Reads the next name off a list; false at its end. The list must come from a decoder.
 bool next_name(NameList& list, std::string_view& name);
+/// All names of a list that comes from a decoder.
+std::vector<std::string> names_of(NameList list);
+
+/// A digest of its 32 bytes, which is what a decoder gives; zeros for any other number of them.
+Digest digest_of(ByteView bytes);
 
 /// The bytes of a link; for tests and tools, the builder writes its own. The events' sequences are ignored, times and
 /// values must be valid.

@@ -11,12 +11,6 @@
 namespace theater {
 namespace {
 
-Digest digest_of(ByteView bytes) {
-  Digest digest;
-  std::ranges::copy(bytes, digest.begin());
-  return digest;
-}
-
 /// A chain some of whose values are no longer there.
 class WithoutValues final : public ForwardingChainSource {
  public:
@@ -95,8 +89,8 @@ Result<NamedValues> values_of_events(const ChainSource& source, const std::set<s
     while (decoder.next(event)) {
       const bool is_sought = sought.erase(event.sequence) > 0;
       if (!all && !is_sought) continue;
-      chain::visit_digests(event,
-                           [&](ByteView digest, std::uint64_t size) { values.emplace(digest_of(digest), size); });
+      chain::visit_digests(
+          event, [&](ByteView digest, std::uint64_t size) { values.emplace(chain::digest_of(digest), size); });
     }
     if (decoder.fault()) return fail(ErrorCode::kCorrupt, source.name() + ": " + decoder.fault()->to_string());
     if (progress) progress(decoder.header().first_sequence + decoder.header().event_count);

@@ -92,7 +92,7 @@ Result<Parts> divide(std::string_view note) {
 }
 
 /// A line without its line feed, taken off the front.
-std::string_view take_line(std::string_view& lines) {
+std::string_view take_signature_line(std::string_view& lines) {
   const std::size_t end = lines.find('\n');
   const std::string_view line = lines.substr(0, end);
   lines.remove_prefix(end + 1);
@@ -194,7 +194,7 @@ Result<std::string_view> open(std::string_view note, const VerifierKey& key) {
   bool was_found = false;
   std::size_t count = 0;
   for (std::string_view rest = parts->signatures; !rest.empty();) {
-    const auto line = parse_signature(take_line(rest));
+    const auto line = parse_signature(take_signature_line(rest));
     if (!line || ++count > limits::kNoteSignatures) {
       return fail(ErrorCode::kCorrupt, "no signed note: a malformed signature line, or too many of them");
     }

@@ -33,7 +33,7 @@ constexpr Field kSize{124, 12};
 constexpr Field kTime{136, 12};
 constexpr Field kChecksum{148, 8};
 constexpr Field kType{156, 1};
-constexpr Field kMagic{257, 8};
+constexpr Field kMagicField{257, 8};
 constexpr Field kDeviceMajor{329, 8};
 constexpr Field kDeviceMinor{337, 8};
 constexpr Field kPrefix{345, 155};
@@ -41,8 +41,6 @@ constexpr Field kPrefix{345, 155};
 constexpr std::string_view kUstar{"ustar\00000", 8};
 /// What GNU tar writes unless told otherwise; alike in all that is looked at here.
 constexpr std::string_view kGnuUstar{"ustar  \0", 8};
-
-std::string text_of(int error_number) { return std::system_category().message(error_number); }
 
 void put(Block& block, Field field, std::string_view text) {
   THEATER_CHECK(text.size() <= field.size);
@@ -74,7 +72,7 @@ Block header_of(std::string_view name, std::uint64_t size) {
   put_octal(block, kSize, size);
   put_octal(block, kTime, 0);
   put(block, kType, "0");
-  put(block, kMagic, kUstar);
+  put(block, kMagicField, kUstar);
   put_octal(block, kDeviceMajor, 0);
   put_octal(block, kDeviceMinor, 0);
   // Six digits, a NUL and a blank, as ever.
@@ -109,7 +107,7 @@ std::unexpected<Error> corrupt(const std::string& path, std::uint64_t offset, st
 }
 
 Result<Member> read_header(const std::string& path, const Block& block, std::uint64_t offset) {
-  const std::string_view magic = as_text(field_of(block, kMagic));
+  const std::string_view magic = as_text(field_of(block, kMagicField));
   if (magic != kUstar && magic != kGnuUstar) return corrupt(path, offset, "no header of a file");
   if (get_octal(block, kChecksum) != checksum(block)) return corrupt(path, offset, "a header was changed");
   const std::uint8_t type = block[kType.offset];
@@ -125,22 +123,23 @@ Result<Member> read_header(const std::string& path, const Block& block, std::uin
 }
 
 /// A file that is open for reading.
-class Input {
+class TarFile {
  public:
-  static Result<Input> open(const std::string& path) {
+  static Result<TarFile> open(const std::string& path) {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return fail(ErrorCode::kIo, "cannot open " + path + ": " + text_of(errno));
-    Input input(descriptor, path);
+    if (descriptor < 0)
+      return fail(ErrorCode::kIo, "cannot open " + path + ": " + std::system_category().message(errno));
+    TarFile input(descriptor, path);
     struct stat status{};
     if (fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode))
       return fail(ErrorCode::kIo, path + " is not a file");
     input.size_ = static_cast<std::uint64_t>(status.st_size);
     return input;
   }
-  Input(Input&& other) noexcept
+  TarFile(TarFile&& other) noexcept
       : descriptor_(std::exchange(other.descriptor_, -1)), path_(std::move(other.path_)), size_(other.size_) {}
-  Input& operator=(Input&&) = delete;
-  ~Input() {
+  TarFile& operator=(TarFile&&) = delete;
+  ~TarFile() {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
 
@@ -152,7 +151,7 @@ class Input {
       const ssize_t count =
           ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return fail(ErrorCode::kIo, "cannot read " + path_ + ": " + text_of(errno));
+      if (count < 0) return fail(ErrorCode::kIo, "cannot read " + path_ + ": " + std::system_category().message(errno));
       if (count == 0) return fail(ErrorCode::kIo, path_ + " became shorter while it was read");
       done += static_cast<std::size_t>(count);
     }
@@ -160,7 +159,7 @@ class Input {
   }
 
  private:
-  Input(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+  TarFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
 
   int descriptor_;
   std::string path_;
@@ -168,7 +167,7 @@ class Input {
 };
 
 /// That nothing but zeros follows, two blocks of them at least.
-Result<void> check_end(const std::string& path, const Input& input, std::uint64_t offset) {
+Result<void> check_end(const std::string& path, const TarFile& input, std::uint64_t offset) {
   if (input.size() - offset < 2 * kBlockBytes) return corrupt(path, offset, "no whole end");
   Bytes part(64 * kBlockBytes);
   for (; offset < input.size(); offset += part.size()) {
@@ -187,7 +186,7 @@ Result<std::unique_ptr<Writer>> Writer::create(const std::string& path) {
     if (errno == EEXIST) {
       return fail(ErrorCode::kAlreadyExists, path + " exists already; remove it or name another file");
     }
-    return fail(ErrorCode::kIo, "cannot make " + path + ": " + text_of(errno));
+    return fail(ErrorCode::kIo, "cannot make " + path + ": " + std::system_category().message(errno));
   }
   return std::unique_ptr<Writer>(new Writer(descriptor, path));
 }
@@ -203,7 +202,8 @@ Result<void> Writer::write_all(ByteView bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return fail(ErrorCode::kIo, "cannot write " + path_ + ": " + text_of(errno));
+    if (written < 0)
+      return fail(ErrorCode::kIo, "cannot write " + path_ + ": " + std::system_category().message(errno));
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }
   return {};
@@ -228,7 +228,7 @@ Result<int> Writer::begin(std::string_view name) {
   THEATER_CHECK(!name.empty() && name.size() <= kNameBytesMax && open_name_.empty());
   open_name_ = name;
   const off_t at = lseek(descriptor_, 0, SEEK_CUR);
-  if (at < 0) return fail(ErrorCode::kIo, "cannot write " + path_ + ": " + text_of(errno));
+  if (at < 0) return fail(ErrorCode::kIo, "cannot write " + path_ + ": " + std::system_category().message(errno));
   header_offset_ = static_cast<std::uint64_t>(at);
   // Its size is put in by end().
   if (auto written = write_all(header_of(name, 0)); !written) return fail(std::move(written.error()));
@@ -238,7 +238,7 @@ Result<int> Writer::begin(std::string_view name) {
 Result<void> Writer::end() {
   THEATER_CHECK(!open_name_.empty());
   const off_t at = lseek(descriptor_, 0, SEEK_CUR);
-  if (at < 0) return fail(ErrorCode::kIo, "cannot write " + path_ + ": " + text_of(errno));
+  if (at < 0) return fail(ErrorCode::kIo, "cannot write " + path_ + ": " + std::system_category().message(errno));
   const std::uint64_t size = static_cast<std::uint64_t>(at) - header_offset_ - kBlockBytes;
   if (size > kMemberBytesMax) {
     return fail(ErrorCode::kTooLarge, open_name_ + " has " + std::to_string(size) + " bytes, more than fit a tar file");
@@ -246,7 +246,7 @@ Result<void> Writer::end() {
   const Block header = header_of(open_name_, size);
   if (::pwrite(descriptor_, header.data(), header.size(), static_cast<off_t>(header_offset_)) !=
       static_cast<ssize_t>(header.size())) {
-    return fail(ErrorCode::kIo, "cannot write " + path_ + ": " + text_of(errno));
+    return fail(ErrorCode::kIo, "cannot write " + path_ + ": " + std::system_category().message(errno));
   }
   open_name_.clear();
   return pad(size);
@@ -255,13 +255,14 @@ Result<void> Writer::end() {
 Result<void> Writer::finish() {
   static constexpr std::array<std::uint8_t, 2 * kBlockBytes> kEnd{};
   if (auto written = write_all(kEnd); !written) return written;
-  if (::fsync(descriptor_) != 0) return fail(ErrorCode::kIo, "cannot sync " + path_ + ": " + text_of(errno));
+  if (::fsync(descriptor_) != 0)
+    return fail(ErrorCode::kIo, "cannot sync " + path_ + ": " + std::system_category().message(errno));
   finished_ = true;
   return {};
 }
 
 Result<std::vector<Member>> list(const std::string& path) {
-  const auto input = Input::open(path);
+  const auto input = TarFile::open(path);
   if (!input) return fail(input.error());
   std::vector<Member> members;
   std::uint64_t offset = 0;
@@ -288,7 +289,7 @@ Result<Bytes> read_section(const std::string& path, FileSection section, std::ui
     return fail(ErrorCode::kTooLarge, "a part of " + path + " has " + std::to_string(section.size) +
                                           " bytes, more than the " + std::to_string(max_bytes) + " that it may have");
   }
-  const auto input = Input::open(path);
+  const auto input = TarFile::open(path);
   if (!input) return fail(input.error());
   Bytes content(section.size);
   if (auto read = input->read(section.offset, content); !read) return fail(std::move(read.error()));

@@ -13,20 +13,18 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int kExitHoldsNowhere = 1;
-/// It could not be told.
-constexpr int kExitNotTold = 2;
 
-struct Options : SourceOptions {
+struct BisectOptions : SourceOptions {
   std::string condition;
   std::uint64_t until = UINT64_MAX;
 };
 
-struct Found {
+struct FoundEvent {
   replay::Bisected bisected;
   std::optional<Event> event;
 };
 
-Result<Found> run(const Options& options) {
+Result<FoundEvent> run(const BisectOptions& options) {
   const auto condition = replay::Condition::parse(options.condition);
   if (!condition) return fail(condition.error());
   auto opened = open_source(options);
@@ -36,7 +34,7 @@ Result<Found> run(const Options& options) {
   opened->options.until = options.until;
   auto bisected = replay::bisect(*opened->chain, *condition, opened->options);
   if (!bisected) return fail(std::move(bisected.error()));
-  Found found{.bisected = std::move(*bisected), .event = std::nullopt};
+  FoundEvent found{.bisected = std::move(*bisected), .event = std::nullopt};
   if (!found.bisected.sequence) return found;
   auto event = find_event(*opened->chain, *found.bisected.sequence);
   if (!event) return fail(std::move(event.error()));
@@ -44,7 +42,7 @@ Result<Found> run(const Options& options) {
   return found;
 }
 
-void show(const Options& options, Context& context, const Found& found) {
+void show(const BisectOptions& options, Context& context, const FoundEvent& found) {
   if (context.json) {
     ordered_json json = {{"source", options.source}, {"condition", options.condition}, {"sequence", nullptr}};
     if (found.event) {
@@ -66,7 +64,7 @@ void show(const Options& options, Context& context, const Found& found) {
 }  // namespace
 
 void add_bisect_command(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BisectOptions>();
   CLI::App* command = app.add_subcommand("bisect", "Find the first event of a chain at which a condition holds");
   add_source_options(*command, *options);
   command

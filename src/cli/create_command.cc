@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Options {
+struct CreateOptions {
   std::string name;
   std::string template_name = "basic";
   std::string language = "cpp";
@@ -31,7 +31,7 @@ Result<void> make_repository(const std::filesystem::path& folder) {
   return fail(ErrorCode::kUnavailable, "the project is there, but \"git init\" failed: " + ran->front().output);
 }
 
-void show(const Options& options, const toolchain::CreatedProject& project, Context& context) {
+void show(const CreateOptions& options, const toolchain::CreatedProject& project, Context& context) {
   if (context.json) {
     ordered_json files = ordered_json::array();
     for (const auto& file : project.files) files.push_back(file.string());
@@ -55,7 +55,7 @@ void show(const Options& options, const toolchain::CreatedProject& project, Cont
   if (const auto tools = toolchain::find_tools(); !tools) output.error_line("note: " + tools.error().to_string());
 }
 
-Result<void> create(const Options& options, Context& context) {
+Result<void> create(const CreateOptions& options, Context& context) {
   toolchain::CreateOptions create{.name = options.name,
                                   .template_name = options.template_name,
                                   .language = options.language,
@@ -77,7 +77,7 @@ Result<void> create(const Options& options, Context& context) {
 }  // namespace
 
 void add_create_command(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CreateOptions>();
   CLI::App* command = app.add_subcommand("create", "Make a project to begin with, that builds and passes its test");
   command->add_option("name", options->name, "Of the project, its folder and its actor")->required()->type_name("NAME");
   command

@@ -68,7 +68,7 @@ class Walk {
 };
 
 /// What comparing two chains found.
-struct Found {
+struct FoundDifferences {
   ActorId first_actor;
   ActorId second_actor;
   /// One of the two goes on from an event of the other.
@@ -92,7 +92,7 @@ struct Found {
   bool is_alike() const { return alike == first_events && alike == second_events; }
 };
 
-void compare_counts(const Walk& first, const Walk& second, Found& found) {
+void compare_counts(const Walk& first, const Walk& second, FoundDifferences& found) {
   for (const auto& [type, count] : first.counts()) found.counts[type].first = count;
   for (const auto& [type, count] : second.counts()) found.counts[type].second = count;
   std::erase_if(found.counts, [](const auto& one) { return one.second.first == one.second.second; });
@@ -145,25 +145,25 @@ Result<std::optional<ForkStart>> fork_start(const ChainSource& source) {
 }
 
 /// Where one is a fork of the other, only what came after that is compared.
-Result<void> find_begins(const ChainSource& first, const ChainSource& second, Found& found) {
+Result<void> find_begins(const ChainSource& first, const ChainSource& second, FoundDifferences& found) {
   const auto first_start = fork_start(first);
   if (!first_start) return fail(first_start.error());
   const auto second_start = fork_start(second);
   if (!second_start) return fail(second_start.error());
   if (*second_start && (*second_start)->origin == first.actor()) {
-    found.fork = Found::Fork::kSecond;
+    found.fork = FoundDifferences::Fork::kSecond;
     found.first_begin = (*second_start)->origin_sequence + 1;
     found.second_begin = (*second_start)->end;
   } else if (*first_start && (*first_start)->origin == second.actor()) {
-    found.fork = Found::Fork::kFirst;
+    found.fork = FoundDifferences::Fork::kFirst;
     found.first_begin = (*first_start)->end;
     found.second_begin = (*first_start)->origin_sequence + 1;
   }
   return {};
 }
 
-Result<Found> compare(const ChainSource& first_source, const ChainSource& second_source) {
-  Found found{.first_actor = first_source.actor(), .second_actor = second_source.actor()};
+Result<FoundDifferences> compare(const ChainSource& first_source, const ChainSource& second_source) {
+  FoundDifferences found{.first_actor = first_source.actor(), .second_actor = second_source.actor()};
   if (auto begun = find_begins(first_source, second_source, found); !begun) return fail(std::move(begun.error()));
   auto first = Walk::open(first_source, found.first_begin);
   if (!first) return fail(std::move(first.error()));
@@ -194,14 +194,14 @@ Result<Found> compare(const ChainSource& first_source, const ChainSource& second
   return found;
 }
 
-void show_json(const Found& found, Context& context) {
+void show_json(const FoundDifferences& found, Context& context) {
   ordered_json json = {{"alike", found.is_alike()},
                        {"first", {{"actor", to_string(found.first_actor)}, {"events", found.first_events}}},
                        {"second", {{"actor", to_string(found.second_actor)}, {"events", found.second_events}}},
                        {"events_alike", found.alike},
                        {"events_same", found.same}};
-  if (found.fork != Found::Fork::kNone) {
-    json["fork"] = found.fork == Found::Fork::kFirst ? "first" : "second";
+  if (found.fork != FoundDifferences::Fork::kNone) {
+    json["fork"] = found.fork == FoundDifferences::Fork::kFirst ? "first" : "second";
     json["first"]["from_sequence"] = found.first_begin;
     json["second"]["from_sequence"] = found.second_begin;
   }
@@ -219,11 +219,11 @@ void show_json(const Found& found, Context& context) {
   context.output.line(one_line(json));
 }
 
-void show_text(const DiffOptions& options, const Found& found, Context& context) {
+void show_text(const DiffOptions& options, const FoundDifferences& found, Context& context) {
   Output& output = context.output;
-  const bool is_fork = found.fork != Found::Fork::kNone;
+  const bool is_fork = found.fork != FoundDifferences::Fork::kNone;
   if (is_fork) {
-    const bool is_first = found.fork == Found::Fork::kFirst;
+    const bool is_first = found.fork == FoundDifferences::Fork::kFirst;
     output.line("FORK  " + (is_first ? options.first : options.second) + " goes on from event " +
                 std::to_string((is_first ? found.second_begin : found.first_begin) - 1) + " of " +
                 (is_first ? options.second : options.first) + "; compared is what came after it");
@@ -257,7 +257,7 @@ void show_text(const DiffOptions& options, const Found& found, Context& context)
   }
 }
 
-Result<Found> run(const DiffOptions& options) {
+Result<FoundDifferences> run(const DiffOptions& options) {
   const auto first = replay::open_source(options.first, options.first_actor);
   if (!first) return fail(first.error());
   // In two directories of one system an actor has its name twice.

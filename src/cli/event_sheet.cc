@@ -33,7 +33,7 @@ class SheetWriter {
     if (event.kind == EventKind::kStarted) add_start(event);
     row("params", value_text(event, event.params, &EventDecoder::params_text));
     row("result", value_text(event, event.result, &EventDecoder::result_text));
-    row("data", preview(event.note, max_bytes_));
+    row("data", preview_note(event.note, max_bytes_));
     add_end(event, json);
     if (!why_undecoded.empty() && event.params.size() + event.result.size() > 0) {
       row("note", "values without their types: " + why_undecoded);

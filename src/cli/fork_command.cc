@@ -9,7 +9,7 @@
 namespace theater::cli {
 namespace {
 
-struct Options {
+struct ForkOptions {
   SourceOptions source;
   /// Set: the source is an actor of this server.
   RemoteOptions remote;
@@ -18,7 +18,7 @@ struct Options {
   RunOptions run;
 };
 
-Result<ForkedActor> prepare(const Options& options) {
+Result<ForkedActor> prepare(const ForkOptions& options) {
   auto opened = open_source(options.source);
   if (!opened) return fail(std::move(opened.error()));
   Watch watch("Replaying " + options.source.source);
@@ -35,7 +35,7 @@ Result<ForkedActor> prepare(const Options& options) {
 }
 
 /// The new actor runs where the old one is.
-Result<void> fork_on_server(Client& client, const Options& options, const CLI::App& command, Context& context) {
+Result<void> fork_on_server(Client& client, const ForkOptions& options, const CLI::App& command, Context& context) {
   for (const CLI::Option* given : command.get_options()) {
     const std::string name = given->get_name();
     if (given->count() == 0 || name == "source" || name == "--at" || name == "--address" || name == "--component")
@@ -58,7 +58,7 @@ Result<void> fork_on_server(Client& client, const Options& options, const CLI::A
 }  // namespace
 
 void add_fork_command(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ForkOptions>();
   options->run.command = "fork";
   CLI::App* command =
       app.add_subcommand("fork", "Run a new actor that goes on from the state after an event of another's chain");

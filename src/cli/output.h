@@ -12,6 +12,8 @@ namespace theater::cli {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitInterrupted = 130;
+/// What was asked about a chain could not be told.
+inline constexpr int kExitNotTold = 2;
 
 /// Whole lines on standard output and standard error, from any thread, with colours on a terminal only.
 class Output {

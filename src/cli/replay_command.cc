@@ -19,10 +19,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int kExitDiffers = 1;
-/// It could not be told to the end whether it is the same.
-constexpr int kExitNotTold = 2;
 
-struct Options : SourceOptions {
+struct ReplayCommandOptions : SourceOptions {
   /// Set: the source is an actor of this server.
   RemoteOptions remote;
   std::uint64_t until = UINT64_MAX;
@@ -38,7 +36,7 @@ void show_what_is_same(Output& output, const ReplayReport& report) {
   if (report.next_sequence > report.first_sequence) output.line("    " + range(report) + " are as recorded");
 }
 
-ordered_json to_json(const Options& options, const ReplayReport& report, double seconds) {
+ordered_json to_json(const ReplayCommandOptions& options, const ReplayReport& report, double seconds) {
   ordered_json json = {{"source", options.source}};
   json.update(replay::to_json(report));
   json["seconds"] = seconds;
@@ -64,7 +62,7 @@ void show(Output& output, const ReplayDivergence& divergence) {
   }
 }
 
-void show(Output& output, const Options& options, const ReplayReport& report) {
+void show(Output& output, const ReplayCommandOptions& options, const ReplayReport& report) {
   const std::string who = "actor " + to_string(report.actor) + " (" + printable(as_bytes(report.name), 100) + ")";
   if (report.same()) {
     output.line(output.good("SAME") + "  " + options.source + ": " + who + ": " + range(report) +
@@ -87,7 +85,7 @@ void show(Output& output, const Options& options, const ReplayReport& report) {
 /// Re-runs what the command line names, one actor after the other.
 class Replay {
  public:
-  Replay(const Options& options, Context& context) : options_(options), context_(context) {}
+  Replay(const ReplayCommandOptions& options, Context& context) : options_(options), context_(context) {}
 
   /// Its exit code; an error when it cannot begin.
   Result<int> run() {
@@ -183,7 +181,7 @@ class Replay {
                 grouped(same_) + " of " + grouped(actors) + " actors are as recorded, " + grouped(events_) + " events");
   }
 
-  const Options& options_;
+  const ReplayCommandOptions& options_;
   Context& context_;
   Watch watch_{"Replaying " + options_.source};
   ReplayOptions replay_;
@@ -200,7 +198,7 @@ class Replay {
 }  // namespace
 
 void add_replay_command(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ReplayCommandOptions>();
   CLI::App* command =
       app.add_subcommand("replay", "Re-run an actor from its chain and show the first event that differs");
   add_source_options(*command, *options);

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-struct Options : SourceOptions {
+struct StateOptions : SourceOptions {
   /// Set: the source is an actor of this server.
   RemoteOptions remote;
   std::optional<std::uint64_t> at;
@@ -20,13 +20,13 @@ struct Options : SourceOptions {
   std::string output;
 };
 
-struct Found {
+struct FoundState {
   /// None for an actor that runs: what its state is now.
   std::optional<std::uint64_t> sequence;
   std::optional<Bytes> state;
 };
 
-Result<Found> ask_server(const Options& options, const Context& context) {
+Result<FoundState> ask_server(const StateOptions& options, const Context& context) {
   if (options.at) {
     return fail(ErrorCode::kNotFound, "--at needs a chain to re-run, and there is none at " + options.source +
                                           ": a server tells the state as it is now");
@@ -35,10 +35,10 @@ Result<Found> ask_server(const Options& options, const Context& context) {
   if (!client) return fail(std::move(client.error()));
   auto state = client->state(options.source);
   if (!state) return fail(std::move(state.error()));
-  return Found{.sequence = std::nullopt, .state = std::move(*state)};
+  return FoundState{.sequence = std::nullopt, .state = std::move(*state)};
 }
 
-Result<Found> rerun(const Options& options) {
+Result<FoundState> rerun(const StateOptions& options) {
   auto opened = open_source(options);
   if (!opened) return fail(std::move(opened.error()));
   if (opened->chain->next_sequence() == 0) return fail(ErrorCode::kNotFound, "the chain is empty");
@@ -47,7 +47,7 @@ Result<Found> rerun(const Options& options) {
   watch.watch(opened->options, sequence);
   auto state = replay::state_after(*opened->chain, sequence, opened->options);
   if (!state) return fail(std::move(state.error()));
-  return Found{.sequence = sequence, .state = std::move(*state)};
+  return FoundState{.sequence = sequence, .state = std::move(*state)};
 }
 
 /// JSON as such, other text as it is, everything else in rows of 32 bytes of hexadecimal.
@@ -65,7 +65,7 @@ std::string pretty(const Bytes& state) {
   return json.is_structured() ? json.dump(2) : std::string(as_text(state));
 }
 
-void show(const Options& options, Context& context, const Found& found) {
+void show(const StateOptions& options, Context& context, const FoundState& found) {
   if (context.json || options.format == "json") {
     ordered_json state;
     if (found.state) {
@@ -89,7 +89,7 @@ void show(const Options& options, Context& context, const Found& found) {
 }  // namespace
 
 void add_state_command(CLI::App& app, Context& context) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<StateOptions>();
   CLI::App* command =
       app.add_subcommand("state", "Show an actor's state: after an event of its chain, or now, from the server");
   add_source_options(*command, *options);

@@ -12,7 +12,7 @@
 namespace theater::replay {
 namespace {
 
-constexpr std::uint64_t kEventsPerProgress = 4096;
+constexpr std::uint64_t kEventsPerCancelCheck = 4096;
 
 /// What one event says, worked out when it is asked for.
 class EventAnswers final : public Answers {
@@ -25,8 +25,8 @@ class EventAnswers final : public Answers {
     component_ = component;
     for (auto& answer : answers_) answer.reset();
     if (const auto* started = std::get_if<chain::StartedView>(&event.body)) {
-      imports_ = names_of(started->imports);
-      exports_ = names_of(started->exports);
+      imports_ = chain::names_of(started->imports);
+      exports_ = chain::names_of(started->exports);
       export_index_.reset();
     }
     if (const auto* call = std::get_if<chain::CallView>(&event.body)) export_index_ = call->export_index;
@@ -43,13 +43,6 @@ class EventAnswers final : public Answers {
   }
 
  private:
-  static std::vector<std::string> names_of(chain::NameList list) {
-    std::vector<std::string> names;
-    std::string_view name;
-    while (chain::next_name(list, name)) names.emplace_back(name);
-    return names;
-  }
-
   Json work_out(Subject subject) const {
     const chain::EventView& event = *event_;
     switch (subject) {
@@ -229,7 +222,7 @@ Result<Bisected> bisect(const ChainSource& source, const Condition& condition, c
       if (asks_for_state) bisected.state = state.bytes();
       return bisected;
     }
-    if (bisected.next_sequence % kEventsPerProgress == 0 && options.progress &&
+    if (bisected.next_sequence % kEventsPerCancelCheck == 0 && options.progress &&
         !options.progress(bisected.next_sequence, source.next_sequence())) {
       return fail(ErrorCode::kInterrupted, "given up");
     }

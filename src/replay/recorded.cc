@@ -15,12 +15,6 @@ constexpr std::size_t kShownBytes = 200;
 /// Shown before the place from which two long texts differ.
 constexpr std::size_t kContextBytes = 40;
 
-Digest digest_of(ByteView digest) {
-  Digest copy{};
-  std::memcpy(copy.data(), digest.data(), sizeof(copy));
-  return copy;
-}
-
 /// Whether `pieces` begin with the same bytes as `start`; moves them past it.
 bool take_prefix(ByteView start, ByteView& first, ByteView& second) {
   for (ByteView* piece : {&first, &second}) {
@@ -57,7 +51,7 @@ void add_texts(const std::string& field, std::string_view recorded, std::string_
   differences.push_back({.field = field, .recorded = shown(recorded), .replayed = shown(replayed)});
 }
 
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string dumped(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 /// What a string holds when it is JSON of several parts.
 std::optional<Json> json_in(std::string_view text) {
@@ -75,7 +69,7 @@ class JsonComparison {
     if (recorded.is_object() && replayed.is_object()) return objects(field, recorded, replayed);
     if (recorded.is_array() && replayed.is_array()) return arrays(field, recorded, replayed);
     if (recorded.is_string() && replayed.is_string()) return strings(field, recorded, replayed);
-    add_texts(field, text_of(recorded), text_of(replayed), differences_);
+    add_texts(field, dumped(recorded), dumped(replayed), differences_);
   }
 
  private:
@@ -83,13 +77,13 @@ class JsonComparison {
     for (const auto& [key, value] : recorded.items()) {
       const auto other = replayed.find(key);
       if (other == replayed.end()) {
-        add_texts(field + "." + key, text_of(value), "(not there)", differences_);
+        add_texts(field + "." + key, dumped(value), "(not there)", differences_);
       } else {
         compare(field + "." + key, value, *other);
       }
     }
     for (const auto& [key, value] : replayed.items()) {
-      if (!recorded.contains(key)) add_texts(field + "." + key, "(not there)", text_of(value), differences_);
+      if (!recorded.contains(key)) add_texts(field + "." + key, "(not there)", dumped(value), differences_);
     }
   }
 
@@ -151,7 +145,7 @@ void fetch(const chain::ValueRef& recorded, const ChainSource& source, RecordedV
   value.body.assign(recorded.tail.begin(), recorded.tail.end());
   value.missing_bytes = 0;
   if (!recorded.by_digest()) return;
-  auto body = source.find(digest_of(recorded.body_digest));
+  auto body = source.find(chain::digest_of(recorded.body_digest));
   if (body && body->size() == recorded.body_size) {
     value.body = std::move(*body);
   } else {
@@ -162,7 +156,7 @@ void fetch(const chain::ValueRef& recorded, const ChainSource& source, RecordedV
 std::optional<Bytes> fetch(const chain::StateRef& recorded, const ChainSource& source) {
   if (recorded.form == EventState::Form::kInline) return to_bytes(recorded.bytes);
   if (recorded.form != EventState::Form::kDigest) return std::nullopt;
-  auto state = source.find(digest_of(recorded.digest));
+  auto state = source.find(chain::digest_of(recorded.digest));
   if (state && state->size() != recorded.size) return std::nullopt;
   return state;
 }
@@ -172,13 +166,13 @@ bool is_same(const chain::ValueRef& recorded, const ValueView& replayed) {
   ByteView second = replayed.body;
   if (replayed.size() != recorded.head.size() + recorded.tail.size() + recorded.body_size) return false;
   if (!take_prefix(recorded.head, first, second) || !take_prefix(recorded.tail, first, second)) return false;
-  return !recorded.by_digest() || sha256(first, second) == digest_of(recorded.body_digest);
+  return !recorded.by_digest() || sha256(first, second) == chain::digest_of(recorded.body_digest);
 }
 
 bool is_same(const chain::StateRef& recorded, ByteView state) {
   if (recorded.form == EventState::Form::kInline) return std::ranges::equal(recorded.bytes, state);
   if (recorded.form != EventState::Form::kDigest) return false;
-  return recorded.size == state.size() && sha256(state) == digest_of(recorded.digest);
+  return recorded.size == state.size() && sha256(state) == chain::digest_of(recorded.digest);
 }
 
 void add_differences(const std::string& field, const engine::ValueType* type, const RecordedValue& recorded,

@@ -23,19 +23,6 @@ constexpr std::uint64_t kEventsPerProgress = 1024;
 constexpr std::string_view kMigrate = "theater:ext/migrate.migrate";
 constexpr std::string_view kReplayEnds = "the replay goes no further";
 
-Digest digest_of(ByteView bytes) {
-  Digest digest{};
-  std::memcpy(digest.data(), bytes.data(), sizeof(digest));
-  return digest;
-}
-
-std::vector<std::string> names_of(chain::NameList list) {
-  std::vector<std::string> names;
-  std::string_view name;
-  while (chain::next_name(list, name)) names.emplace_back(name);
-  return names;
-}
-
 /// The name by which functions of different builds are the same: without version and the older package name.
 std::string canonical_name(std::string_view full_name) {
   const auto dot = full_name.rfind('.');
@@ -246,10 +233,10 @@ void Replayer::start(const chain::EventView& event) {
   }
   instance_.reset();
   report_.name = started.name;
-  recorded_functions_ = {.imports = names_of(started.imports), .exports = names_of(started.exports)};
+  recorded_functions_ = {.imports = chain::names_of(started.imports), .exports = chain::names_of(started.exports)};
   if (!take_state_of(started, sequence)) return;
-  find_limits(digest_of(started.manifest));
-  if (!take_component(digest_of(started.component), sequence)) return;
+  find_limits(chain::digest_of(started.manifest));
+  if (!take_component(chain::digest_of(started.component), sequence)) return;
   went_through(event);
   if (!is_over_) make_instance(sequence);
 }

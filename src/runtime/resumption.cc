@@ -77,19 +77,12 @@ Result<KnownState> last_state(const ChainSource& chain, std::uint64_t from_seque
   return last;
 }
 
-std::vector<std::string> names_of(chain::NameList list) {
-  std::vector<std::string> names;
-  std::string_view name;
-  while (chain::next_name(list, name)) names.emplace_back(name);
-  return names;
-}
-
 void note_start(const chain::EventView& event, std::optional<FoundStart>& last) {
   const auto* started = std::get_if<chain::StartedView>(&event.body);
   if (started == nullptr) return;
   last.emplace();
   std::ranges::copy(started->component, last->component.begin());
-  last->functions = {.imports = names_of(started->imports), .exports = names_of(started->exports)};
+  last->functions = {.imports = chain::names_of(started->imports), .exports = chain::names_of(started->exports)};
 }
 
 /// Whether the chain tells how the update ended that began there.

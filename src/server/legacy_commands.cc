@@ -13,7 +13,7 @@ namespace {
 /// Subscriptions and channels that one connection may have.
 constexpr std::size_t kSubscriptionsMax = 1'000;
 constexpr std::size_t kChannelsMax = 1'000;
-constexpr std::size_t kEventsAtOnce = 64;
+constexpr std::size_t kPushedEventsAtOnce = 64;
 
 /// Thrown while a command's fields are read, caught in handle().
 struct BadCommand : std::exception {
@@ -350,7 +350,7 @@ void LegacyCommands::pump(const std::string& subscription) {
   if (found == following_.end()) return;
   const std::shared_ptr<Following> following = found->second;
   while (true) {
-    const auto events = following->feed->take(kEventsAtOnce);
+    const auto events = following->feed->take(kPushedEventsAtOnce);
     for (const Event& event : events) {
       if (following->tell_events) tell({{"ActorEvent", {{"event", legacy_event(event)}}}});
       if (following->tell_result && event.kind == EventKind::kStopped) tell_result(following->actor);

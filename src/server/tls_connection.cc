@@ -15,11 +15,11 @@ namespace {
 namespace ssl = asio::ssl;
 using boost::system::error_code;
 
-constexpr std::size_t kPieceBytes = 16u << 10;
+constexpr std::size_t kTlsPieceBytes = 16u << 10;
 /// What a client that speaks TLS sends first: a handshake record.
 constexpr std::uint8_t kHandshakeRecord = 22;
 /// How long a client may take to agree to the end.
-constexpr std::chrono::seconds kCloseTime{2};
+constexpr std::chrono::seconds kTlsCloseTime{2};
 
 /// A client that speaks TLS. What it says is decrypted into a pair of sockets, at whose other end stands the connection
 /// that serves it: so HTTP and WebSocket know nothing of TLS, and a side that does not read holds the other back. The
@@ -126,7 +126,7 @@ class TlsConnection final : public Connection, public std::enable_shared_from_th
   }
 
   void close() {
-    deadline_ = Clock::now() + kCloseTime;
+    deadline_ = Clock::now() + kTlsCloseTime;
     stream_.async_shutdown([self = shared_from_this()](error_code) { self->drop(); });
   }
 
@@ -139,8 +139,8 @@ class TlsConnection final : public Connection, public std::enable_shared_from_th
   std::optional<Clock::time_point> deadline_;
   bool joined_ = false;
   bool finished_ = false;
-  std::array<std::uint8_t, kPieceBytes> received_;
-  std::array<std::uint8_t, kPieceBytes> sending_;
+  std::array<std::uint8_t, kTlsPieceBytes> received_;
+  std::array<std::uint8_t, kTlsPieceBytes> sending_;
 };
 
 class PemIdentity final : public TlsIdentity {

@@ -8,8 +8,6 @@
 namespace theater::store {
 namespace {
 
-constexpr std::uint64_t kKeyTextBytesMax = 4096;
-
 void put_record(Bytes& out, HeadLogRecord type, ByteView content) {
   std::uint8_t header[chain::kRecordHeaderBytes];
   chain::put_record_header(

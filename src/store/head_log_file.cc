@@ -8,7 +8,6 @@
 namespace theater::store {
 namespace {
 
-constexpr std::uint64_t kKeyTextBytesMax = 4096;
 constexpr std::size_t kSearchBytes = 1u << 20;
 
 bool is_possible(const chain::RecordHeader& header) {

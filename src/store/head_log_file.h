@@ -10,6 +10,9 @@
 
 namespace theater::store {
 
+/// A file with a key's text is never longer.
+inline constexpr std::uint64_t kKeyTextBytesMax = 4096;
+
 // Where a data directory keeps its log of heads and its key (docs/data-directory.md).
 std::filesystem::path head_log_path(const std::filesystem::path& directory);
 /// Secret.

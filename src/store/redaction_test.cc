@@ -9,7 +9,7 @@
 namespace theater::store {
 namespace {
 
-constexpr std::size_t kActors = 3;
+constexpr std::size_t kSampleActors = 3;
 
 /// A directory with large values of several actors, of which signed heads tell.
 class Redaction : public testing::Test {
@@ -26,24 +26,24 @@ class Redaction : public testing::Test {
       auto segment = directory->begin_segment(0, 1);
       ASSERT_TRUE(segment);
       // Each of another size, and so another value.
-      for (std::size_t turn = 0; turn < 4 * kActors; ++turn) actors_.record(**segment, turn % kActors, size++);
+      for (std::size_t turn = 0; turn < 4 * kSampleActors; ++turn) actors_.record(**segment, turn % kSampleActors, size++);
       ASSERT_TRUE(directory->close_segment(std::move(*segment)));
     }
-    for (std::size_t actor = 0; actor < kActors; ++actor) {
+    for (std::size_t actor = 0; actor < kSampleActors; ++actor) {
       const ChainHead& head = actors_.head(actor);
       (*checkpoints)->head_is_safe(SampleActors::id(actor), head.next_sequence, head.hash, 1);
     }
     ASSERT_TRUE((*checkpoints)->write(0));
     note_ = (*checkpoints)->latest();
     ASSERT_TRUE((*checkpoints)->close(0));
-    for (std::size_t actor = 0; actor < kActors; ++actor) {
+    for (std::size_t actor = 0; actor < kSampleActors; ++actor) {
       const auto chain = directory->chain(SampleActors::id(actor));
       ASSERT_TRUE(chain);
       const auto named = values_of_events(**chain, {}, /*all=*/true);
       ASSERT_TRUE(named) << named.error().to_string();
       for (const auto& [digest, bytes] : *named) values_.push_back(digest);
     }
-    ASSERT_EQ(values_.size(), 7 * kActors);
+    ASSERT_EQ(values_.size(), 7 * kSampleActors);
   }
 
   std::unique_ptr<DataDirectory> open(MemoryDisk& disk) {
@@ -62,7 +62,7 @@ class Redaction : public testing::Test {
     ASSERT_TRUE(report->ok()) << when << (report->damages.empty() ? "" : report->damages[0].to_string());
     ASSERT_EQ(report->torn_bytes, 0u) << when;
     std::uint64_t missing = 0;
-    for (std::size_t actor = 0; actor < kActors; ++actor) {
+    for (std::size_t actor = 0; actor < kSampleActors; ++actor) {
       const VerifyReport& chain = report->chains.at(SampleActors::id(actor)).report;
       ASSERT_EQ(chain.head_hash, actors_.head(actor).hash) << when;
       missing += chain.payloads_missing;
@@ -85,7 +85,7 @@ class Redaction : public testing::Test {
 
   MemoryDisk disk_;
   SeededRandom random_{1};
-  SampleActors actors_{kActors};
+  SampleActors actors_{kSampleActors};
   std::string note_;
   std::vector<Digest> values_;
 };

@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -120,11 +121,10 @@ def judge_directories(judges, samples, seeded):
     for sample in ("data", "crashed"):
         for number, damage in enumerate(corpus.directory_damage(samples / sample, samples, seeded)):
             name = f"{sample}-{number}"
-            shutil.copytree(samples / sample, judges.folder / name)
+            shutil.copytree(samples / sample, judges.folder / name, copy_function=os.link)
             for path, content in damage.items():
-                if content is None:
-                    (judges.folder / name / path).unlink()
-                else:
+                (judges.folder / name / path).unlink(missing_ok=True)
+                if content is not None:
                     (judges.folder / name / path).write_bytes(content)
             names.append(name)
     judges.judge(names)
