@@ -277,7 +277,7 @@ TEST_F(Replay, a_failed_init) {
 // Waiting -------------------------------------------------------------------------------------------------------------
 
 TEST_F(Replay, a_stop_while_the_actor_waited) {
-  const ActorId id = spawn("sleeps", "guests/sleeps");
+  const ActorId id = spawn("sleeps", "guests/sleeps", "[limits]\nstop_timeout_ms = 50\n");
   send(id, "0");
   send(id, "3600000");
   wait_until([&] { return events_of_kind(id, EventKind::kHostCallBegin) == 1; });
@@ -287,7 +287,7 @@ TEST_F(Replay, a_stop_while_the_actor_waited) {
 }
 
 TEST_F(Replay, a_chain_that_ends_while_the_actor_waits) {
-  const ActorId id = spawn("sleeps", "guests/sleeps");
+  const ActorId id = spawn("sleeps", "guests/sleeps", "[limits]\nstop_timeout_ms = 50\n");
   send(id, "3600000");
   wait_until([&] { return events_of_kind(id, EventKind::kHostCallBegin) == 1; });
   const ReplayReport report = replayed(saved(id), with("guests/sleeps"));

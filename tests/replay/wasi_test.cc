@@ -110,7 +110,7 @@ TEST_F(WasiTest, a_long_line_is_cut_between_characters_and_what_is_no_text_is_ma
 }
 
 TEST_F(WasiTest, a_sleep_suspends_the_guest_and_not_its_shard) {
-  const ActorId id = spawn_guest();
+  const ActorId id = spawn("guest", kGuest, "[limits]\nstop_timeout_ms = 50\n");
   send(id, "sleep 60000");
   wait_until([&] { return runtime->info(id)->events >= 5; });
   // Both shards go on.
