@@ -35,16 +35,16 @@ Result<SegmentIndex> make_index(std::unique_ptr<File> file) {
     const chain::LinkDecoder decoder(record->content);
     if (!decoder.ok()) continue;
     const chain::LinkHeader& header = decoder.header();
-    ChainPart& part = index.chains[header.actor];
-    if (part.links++ == 0) {
-      part.first_sequence = header.first_sequence;
-      part.first_offset = record->offset;
-      part.previous = header.previous;
-    }
-    part.next_sequence = header.first_sequence + header.event_count;
-    part.head = record->digest;
-    part.last_offset = record->offset;
+    ChainPart part{.first_sequence = header.first_sequence,
+                   .next_sequence = header.first_sequence + header.event_count,
+                   .links = 1,
+                   .previous = header.previous,
+                   .head = record->digest,
+                   .first_offset = record->offset,
+                   .last_offset = record->offset,
+                   .stopped = {}};
     note_lifecycle(record->content, record->offset, part);
+    extend(index.chains[header.actor], part);
   }
   std::ranges::sort(index.payloads);
   return index;
@@ -228,7 +228,7 @@ Result<void> DataDirectory::recover_segment(Segment& segment, bool was_closed, b
   if (!index) return fail(std::move(index.error()));
   if (*index && !(*index)->is_damaged && !check) {
     join_index(**index, segment.number, ends, damages_);
-    join(**index, segment.number, std::nullopt, entries_);
+    join(**index, segment.number, entries_);
     return {};
   }
   const bool is_closed = index->has_value();
@@ -238,7 +238,7 @@ Result<void> DataDirectory::recover_segment(Segment& segment, bool was_closed, b
   if (!scanned) return fail(std::move(scanned.error()).with_context(path_of(segment).string()));
   damages_.insert(damages_.end(), scanned->damages.begin(), scanned->damages.end());
   torn_bytes_ += scanned->tail.torn_bytes;
-  join(scanned->index, segment.number, std::nullopt, entries_);
+  join(scanned->index, segment.number, entries_);
   if (is_closed && scanned->damages.empty()) return {};
   // One whose end is there and whose index cannot be read stays as it is: a second end would be damage.
   const bool has_end = is_closed || was_closed || scanned->tail.closed;
@@ -271,30 +271,32 @@ Result<void> DataDirectory::end_segment(const Segment& segment, const ScannedSeg
   return {};
 }
 
-void DataDirectory::join(const SegmentIndex& index, std::uint64_t segment, const std::optional<ActorId>& only,
+void DataDirectory::join(const SegmentIndex& index, std::uint64_t segment,
                          std::unordered_map<ActorId, Entry>& entries) {
-  for (const auto& [id, part] : index.chains) {
-    if (only && id != *only) continue;
-    Entry& entry = entries[id];
-    if (part.next_sequence <= entry.removed_before) continue;
-    if (entry.places.empty()) {
-      entry.actor.id = id;
-      entry.actor.first_sequence = part.first_sequence;
-    }
-    entry.places.push_back({.segment = segment,
-                            .first_sequence = part.first_sequence,
-                            .next_sequence = part.next_sequence,
-                            .first_offset = part.first_offset,
-                            .last_offset = part.last_offset,
-                            .bytes = part.bytes});
-    entry.actor.next_sequence = part.next_sequence;
-    entry.actor.head = part.head;
-    entry.actor.stopped = part.stopped;
-    if (part.started_offset != 0) {
-      entry.started_segment = segment;
-      entry.started_offset = part.started_offset;
-      entry.has_started = false;
-    }
+  for (const auto& [id, part] : index.chains) join(id, part, segment, entries[id]);
+}
+
+void DataDirectory::join(const ActorId& id, const ChainPart& part, std::uint64_t segment, Entry& entry,
+                         std::shared_ptr<const OpenSegmentIndex> open) {
+  if (part.next_sequence <= entry.removed_before) return;
+  if (entry.places.empty()) {
+    entry.actor.id = id;
+    entry.actor.first_sequence = part.first_sequence;
+  }
+  entry.places.push_back({.segment = segment,
+                          .first_sequence = part.first_sequence,
+                          .next_sequence = part.next_sequence,
+                          .first_offset = part.first_offset,
+                          .last_offset = part.last_offset,
+                          .bytes = part.bytes,
+                          .open = std::move(open)});
+  entry.actor.next_sequence = part.next_sequence;
+  entry.actor.head = part.head;
+  entry.actor.stopped = part.stopped;
+  if (part.started_offset != 0) {
+    entry.started_segment = segment;
+    entry.started_offset = part.started_offset;
+    entry.has_started = false;
   }
 }
 
@@ -303,13 +305,9 @@ Result<void> DataDirectory::read_started(Entry& entry) const {
   entry.has_started = true;
   auto file = open_segment(entry.started_segment);
   if (!file) return fail(std::move(file.error()));
-  auto scanner = SegmentScanner::open(
-      std::move(*file),
-      {.check_content = false, .from_offset = entry.started_offset, .until_offset = entry.started_offset + 1});
-  if (!scanner) return fail(std::move(scanner.error()));
-  auto step = (*scanner)->next();
-  if (!step) return fail(std::move(step.error()));
-  if (const auto* record = std::get_if<SegmentRecord>(&*step)) take_started(record->content, entry.actor);
+  const auto link = read_link(**file, entry.started_offset);
+  if (!link) return fail(link.error());
+  if (*link) take_started((*link)->bytes, entry.actor);
   return {};
 }
 
@@ -334,55 +332,62 @@ void DataDirectory::take_started(ByteView link, StoredActor& actor) {
 }
 
 /// With what the segments hold that are open now: as far as they are written.
-Result<std::unordered_map<ActorId, DataDirectory::Entry>> DataDirectory::entries_now(
-    const std::optional<ActorId>& only) const {
+std::unordered_map<ActorId, DataDirectory::Entry> DataDirectory::entries_now() const {
   std::unordered_map<ActorId, Entry> entries;
-  std::vector<Segment> open;
+  std::vector<Segment> segments;
   {
     const std::lock_guard lock(mutex_);
-    if (!only) {
-      entries = entries_;
-    } else if (const auto found = entries_.find(*only); found != entries_.end()) {
-      entries.insert(*found);
-    }
-    std::ranges::copy_if(segments_, std::back_inserter(open), &Segment::is_open);
+    entries = entries_;
+    std::ranges::copy_if(segments_, std::back_inserter(segments), &Segment::is_open);
   }
-  for (const Segment& segment : open) {
-    auto file = files_.open(path_of(segment), OpenMode::kRead);
-    if (!file) return fail(std::move(file.error()));
-    const auto index = make_index(std::move(*file));
-    if (!index) return fail(index.error());
-    join(*index, segment.number, only, entries);
-  }
-  for (auto& [id, entry] : entries) {
-    if (auto read = read_started(entry); !read) return fail(std::move(read.error()));
+  for (const Segment& segment : segments) {
+    for (const auto& [id, part] : segment.open->chains()) join(id, part, segment.number, entries[id], segment.open);
   }
   return entries;
 }
 
+/// The same of one actor. kNotFound.
+Result<DataDirectory::Entry> DataDirectory::entry_now(const ActorId& id) const {
+  std::optional<Entry> entry;
+  std::vector<Segment> segments;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = entries_.find(id); found != entries_.end()) entry = found->second;
+    std::ranges::copy_if(segments_, std::back_inserter(segments), &Segment::is_open);
+  }
+  for (const Segment& segment : segments) {
+    const auto part = segment.open->chain(id);
+    if (!part) continue;
+    if (!entry) entry.emplace();
+    join(id, *part, segment.number, *entry, segment.open);
+  }
+  if (!entry) return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
+  return std::move(*entry);
+}
+
 Result<std::vector<StoredActor>> DataDirectory::actors() const {
-  const auto entries = entries_now(std::nullopt);
-  if (!entries) return fail(entries.error());
+  auto entries = entries_now();
   std::vector<StoredActor> actors;
-  for (const auto& [id, entry] : *entries) actors.push_back(entry.actor);
+  for (auto& [id, entry] : entries) {
+    if (auto read = read_started(entry); !read) return fail(std::move(read.error()));
+    actors.push_back(std::move(entry.actor));
+  }
   std::ranges::sort(actors, {}, &StoredActor::id);
   return actors;
 }
 
 Result<StoredActor> DataDirectory::actor(const ActorId& id) const {
-  auto entries = entries_now(id);
-  if (!entries) return fail(std::move(entries.error()));
-  if (entries->empty()) return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
-  return std::move(entries->begin()->second.actor);
+  auto entry = entry_now(id);
+  if (!entry) return fail(std::move(entry.error()));
+  if (auto read = read_started(*entry); !read) return fail(std::move(read.error()));
+  return std::move(entry->actor);
 }
 
 Result<std::unique_ptr<ChainSource>> DataDirectory::chain(const ActorId& id) const {
-  auto entries = entries_now(id);
-  if (!entries) return fail(std::move(entries.error()));
-  if (entries->empty()) return fail(ErrorCode::kNotFound, "no actor " + to_string(id) + " in " + path_.string());
-  Entry& entry = entries->begin()->second;
-  return std::make_unique<DirectoryChain>(*this, id, std::move(entry.places), std::move(entry.broken),
-                                          entry.removed_before);
+  auto entry = entry_now(id);
+  if (!entry) return fail(std::move(entry.error()));
+  return std::make_unique<DirectoryChain>(*this, id, std::move(entry->places), std::move(entry->broken),
+                                          entry->removed_before);
 }
 
 RemovedEvents DataDirectory::removed(const ActorId& id) const {
@@ -409,28 +414,45 @@ Result<std::unique_ptr<File>> DataDirectory::open_segment(std::uint64_t number) 
   return files_.open(path_of(*found), OpenMode::kRead);
 }
 
-Result<std::shared_ptr<const SegmentIndex>> DataDirectory::index_of(std::uint64_t number) const {
-  const auto found = segment(number);
-  if (!found) return fail(ErrorCode::kNotFound, "segment " + std::to_string(number) + " is gone");
-  if (found->scanned) return found->scanned;
-  auto file = files_.open(path_of(*found), OpenMode::kRead);
+Result<std::shared_ptr<const SegmentIndex>> DataDirectory::index_of(const Segment& segment) const {
+  if (segment.scanned) return segment.scanned;
+  auto file = files_.open(path_of(segment), OpenMode::kRead);
   if (!file) return fail(std::move(file.error()));
   auto index = read_index(**file);
   if (!index) return fail(std::move(index.error()));
   if (*index) return std::make_shared<const SegmentIndex>(std::move(**index));
+  // It was whole when the directory was opened.
   auto made = make_index(std::move(*file));
   if (!made) return fail(std::move(made.error()));
   return std::make_shared<const SegmentIndex>(std::move(*made));
 }
 
-Result<std::optional<Bytes>> DataDirectory::payload_in(std::uint64_t number, const File& file,
-                                                       const SegmentIndex& index, const Digest& digest) {
-  const auto place = std::ranges::lower_bound(index.payloads, digest, {}, &PayloadPlace::digest);
-  if (place == index.payloads.end() || place->digest != digest) return std::optional<Bytes>();
-  auto payload = read_payload(file, place->offset, digest);
+Result<DataDirectory::SegmentPayloads> DataDirectory::payloads_of(std::uint64_t number) const {
+  const auto found = segment(number);
+  if (!found) return fail(ErrorCode::kNotFound, "segment " + std::to_string(number) + " is gone");
+  auto file = files_.open(path_of(*found), OpenMode::kRead);
+  if (!file) return fail(std::move(file.error()));
+  SegmentPayloads payloads{.segment = number, .file = std::move(*file), .open = found->open, .closed = {}};
+  if (payloads.open) return payloads;
+  auto index = index_of(*found);
+  if (!index) return fail(std::move(index.error()));
+  payloads.closed = std::move(*index);
+  return payloads;
+}
+
+Result<std::optional<Bytes>> DataDirectory::SegmentPayloads::find(const Digest& digest) const {
+  std::optional<std::uint64_t> offset;
+  if (open) {
+    offset = open->payload(digest);
+  } else if (const auto place = std::ranges::lower_bound(closed->payloads, digest, {}, &PayloadPlace::digest);
+             place != closed->payloads.end() && place->digest == digest) {
+    offset = place->offset;
+  }
+  if (!offset) return std::optional<Bytes>();
+  auto payload = read_payload(*file, *offset, digest);
   if (payload || payload.error().code() != ErrorCode::kCorrupt) return payload;
   return fail(std::move(payload.error())
-                  .with_context("segment " + std::to_string(number) + ", byte " + std::to_string(place->offset)));
+                  .with_context("segment " + std::to_string(segment) + ", byte " + std::to_string(*offset)));
 }
 
 Result<std::optional<Bytes>> DataDirectory::content(const Digest& digest) const {
@@ -443,11 +465,9 @@ Result<std::optional<Bytes>> DataDirectory::content(const Digest& digest) const 
     for (const Segment& segment : segments_) numbers.push_back(segment.number);
   }
   for (std::size_t i = numbers.size(); i-- > 0;) {
-    const auto index = index_of(numbers[i]);
-    if (!index) return fail(index.error());
-    const auto file = open_segment(numbers[i]);
-    if (!file) return fail(file.error());
-    auto found = payload_in(numbers[i], **file, **index, digest);
+    const auto payloads = payloads_of(numbers[i]);
+    if (!payloads) return fail(payloads.error());
+    auto found = payloads->find(digest);
     if (!found || *found) return found;
   }
   return std::optional<Bytes>();
@@ -462,8 +482,12 @@ Result<std::unique_ptr<SegmentWriter>> DataDirectory::begin_segment(std::uint32_
   (options_.random != nullptr ? *options_.random : system_random_).fill(header.marker);
   auto writer = SegmentWriter::create(files_, path_ / kSegments, header);
   if (writer) {
-    segments_.push_back(
-        {.number = header.number, .shard = shard, .is_open = true, .session = session_, .created_ns = wall_ns});
+    segments_.push_back({.number = header.number,
+                         .shard = shard,
+                         .open = (*writer)->index(),
+                         .session = session_,
+                         .created_ns = wall_ns,
+                         .scanned = {}});
   }
   return writer;
 }
@@ -473,8 +497,8 @@ Result<void> DataDirectory::close_segment(std::unique_ptr<SegmentWriter> segment
   auto index = segment->close();
   if (!index) return fail(std::move(index.error()));
   const std::lock_guard lock(mutex_);
-  join(*index, number, std::nullopt, entries_);
-  std::ranges::find(segments_, number, &Segment::number)->is_open = false;
+  join(*index, number, entries_);
+  std::ranges::find(segments_, number, &Segment::number)->open.reset();
   ++segments_closed_;
   return {};
 }

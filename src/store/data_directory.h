@@ -18,6 +18,7 @@
 #include "chain/redact.h"
 #include "store/content_store.h"
 #include "store/file_system.h"
+#include "store/open_segment_index.h"
 #include "store/recovery.h"
 #include "store/removed_events.h"
 #include "store/segment_writer.h"
@@ -56,6 +57,8 @@ struct ChainPlace {
   std::uint64_t last_offset = 0;
   /// Of its records there.
   std::uint64_t bytes = 0;
+  /// When it was open as the place was looked up: finds each link.
+  std::shared_ptr<const OpenSegmentIndex> open;
 };
 
 /// How much of an actor's chain is to be kept.
@@ -153,17 +156,30 @@ class DataDirectory {
 
  private:
   friend class DirectoryChain;
+  /// The large values of one segment.
+  struct SegmentPayloads {
+    std::uint64_t segment = 0;
+    std::shared_ptr<const File> file;
+    /// One of the two finds them.
+    std::shared_ptr<const OpenSegmentIndex> open;
+    std::shared_ptr<const SegmentIndex> closed;
+
+    /// None when it is not there, or no longer; kCorrupt when it was changed.
+    Result<std::optional<Bytes>> find(const Digest& digest) const;
+  };
   class Redaction;
   class Retention;
   struct Segment {
     std::uint64_t number = 0;
     std::uint32_t shard = 0;
-    /// This process writes to it.
-    bool is_open = false;
+    /// Set while this process writes to it.
+    std::shared_ptr<const OpenSegmentIndex> open;
     std::uint64_t session = 0;
     std::uint64_t created_ns = 0;
     /// Of one that has no index of its own, once it was read.
     std::shared_ptr<const SegmentIndex> scanned;
+
+    bool is_open() const { return open != nullptr; }
   };
   struct Entry {
     StoredActor actor;
@@ -185,18 +201,20 @@ class DataDirectory {
   Result<void> recover();
   Result<void> recover_segment(Segment& segment, bool was_closed, bool check, ChainEnds& ends);
   Result<void> end_segment(const Segment& segment, const ScannedSegment& scanned, std::unique_ptr<File> file);
-  Result<std::unordered_map<ActorId, Entry>> entries_now(const std::optional<ActorId>& only) const;
-  static void join(const SegmentIndex& index, std::uint64_t segment, const std::optional<ActorId>& only,
-                   std::unordered_map<ActorId, Entry>& entries);
+  std::unordered_map<ActorId, Entry> entries_now() const;
+  Result<Entry> entry_now(const ActorId& id) const;
+  static void join(const SegmentIndex& index, std::uint64_t segment, std::unordered_map<ActorId, Entry>& entries);
+  static void join(const ActorId& id, const ChainPart& part, std::uint64_t segment, Entry& entry,
+                   std::shared_ptr<const OpenSegmentIndex> open = nullptr);
   Result<void> begin_with_removed(ChainEnds& ends);
   Result<void> read_started(Entry& entry) const;
   static void take_started(ByteView link, StoredActor& actor);
   std::filesystem::path path_of(const Segment& segment) const;
   std::optional<Segment> segment(std::uint64_t number) const;
   Result<std::unique_ptr<File>> open_segment(std::uint64_t number) const;
-  Result<std::shared_ptr<const SegmentIndex>> index_of(std::uint64_t number) const;
-  static Result<std::optional<Bytes>> payload_in(std::uint64_t number, const File& file, const SegmentIndex& index,
-                                                 const Digest& digest);
+  /// Of a closed segment.
+  Result<std::shared_ptr<const SegmentIndex>> index_of(const Segment& segment) const;
+  Result<SegmentPayloads> payloads_of(std::uint64_t number) const;
 
   const std::filesystem::path path_;
   const Access access_;

@@ -237,5 +237,111 @@ TEST_F(Directory, a_segment_that_is_gone_is_missed) {
   }
 }
 
+TEST_F(Directory, what_an_open_segment_holds_is_read_without_what_others_recorded_between) {
+  auto directory = open();
+  auto writer = begin(*directory);
+  for (int round = 0; round < 300; ++round) {
+    for (std::size_t actor = 0; actor < 10; ++actor) actors_.record(*writer, actor, round % 50 == 3 ? 5000 : 700);
+    if (round % 20 != 0) continue;
+    ASSERT_TRUE(writer->write());
+  }
+  ASSERT_TRUE(writer->write());
+  ASSERT_GT(writer->written_bytes(), 2u << 20);
+  expect_all(*directory, 10);
+  // Two events a turn: the 50 turns before the last ten.
+  const std::uint64_t end = actors_.head(7).next_sequence;
+  const std::uint64_t before = disk_.bytes_read();
+  const auto source = directory->chain(SampleActors::id(7));
+  ASSERT_TRUE(source);
+  const auto links = (*source)->links(end - 120);
+  ASSERT_TRUE(links);
+  std::uint64_t link_bytes = 0;
+  std::uint64_t next = end - 120;
+  while (next < end - 20) {
+    const auto link = (*links)->next();
+    ASSERT_TRUE(link && *link);
+    const chain::LinkDecoder decoder((*link)->bytes);
+    ASSERT_EQ(decoder.header().actor, SampleActors::id(7));
+    ASSERT_EQ(decoder.header().first_sequence, next);
+    ASSERT_EQ(sha256((*link)->bytes), (*link)->hash);
+    next += decoder.header().event_count;
+    link_bytes += (*link)->bytes.size();
+  }
+  EXPECT_LE(disk_.bytes_read() - before, 2 * link_bytes + (64u << 10)) << "of " << writer->written_bytes();
+  ASSERT_TRUE(directory->close_segment(std::move(writer)));
+}
+
+TEST_F(Directory, a_large_value_in_an_open_segment_is_read_alone) {
+  auto directory = open();
+  auto writer = begin(*directory);
+  for (int i = 0; i < 3000; ++i) actors_.record(*writer, 0, 500);
+  const Bytes large = chain::pattern(300'000, 3);
+  const Bytes small = chain::pattern(3000, 4);
+  writer->add_payload(sha256(large), large);
+  writer->add_payload(sha256(small), small);
+  actors_.record(*writer, 0);
+  EXPECT_EQ(directory->content(sha256(small)).value(), std::nullopt) << "not written yet";
+  ASSERT_TRUE(writer->write());
+  const std::uint64_t before = disk_.bytes_read();
+  EXPECT_EQ(directory->content(sha256(large)).value(), large);
+  EXPECT_EQ(directory->content(sha256(small)).value(), small);
+  EXPECT_EQ(directory->content(sha256(as_bytes("nothing"))).value(), std::nullopt);
+  EXPECT_LE(disk_.bytes_read() - before, large.size() + small.size() + 1000);
+}
+
+TEST_F(Directory, what_was_added_to_a_segment_and_not_written_is_not_there_for_who_reads) {
+  auto directory = open();
+  auto writer = begin(*directory);
+  actors_.record(*writer, 0);
+  EXPECT_EQ(directory->chain(SampleActors::id(0)).error().code(), ErrorCode::kNotFound);
+  EXPECT_TRUE(directory->actors()->empty());
+  ASSERT_TRUE(writer->write());
+  const ChainHead written = actors_.head(0);
+  actors_.record(*writer, 0);
+  EXPECT_EQ(directory->actor(SampleActors::id(0))->head, written.hash);
+  EXPECT_EQ(directory->actor(SampleActors::id(0))->name, "actor 0");
+  EXPECT_EQ(verify_chain(*directory, SampleActors::id(0)).events, written.next_sequence);
+  disk_.fail_at(MemoryDisk::Operation::kWrite, 0, MemoryDisk::Failure::kShortWrite);
+  ASSERT_FALSE(writer->write());
+  EXPECT_EQ(directory->actor(SampleActors::id(0))->head, written.hash);
+}
+
+TEST_F(Directory, a_chain_that_was_opened_is_read_to_its_end_while_its_segment_grows_and_closes) {
+  auto directory = open();
+  auto writer = begin(*directory);
+  const auto record = [&](int links) {
+    for (int i = 0; i < links; ++i) actors_.record(*writer, static_cast<std::size_t>(i) % 2, i % 9 == 0 ? 2000 : 20);
+    ASSERT_TRUE(writer->write());
+  };
+  record(100);
+  const auto source = directory->chain(SampleActors::id(0));
+  ASSERT_TRUE(source);
+  const std::uint64_t end = actors_.head(0).next_sequence;
+  const auto read = [&] {
+    const auto links = (*source)->links(0);
+    std::uint64_t next = 0;
+    for (auto link = (*links)->next(); link && *link; link = (*links)->next()) {
+      const Bytes bytes = to_bytes((*link)->bytes);
+      chain::LinkDecoder decoder(bytes);
+      EXPECT_EQ(decoder.header().first_sequence, next);
+      next += decoder.header().event_count;
+      chain::EventView event;
+      while (decoder.next(event)) {
+        chain::visit_digests(event, [&](ByteView named, std::uint64_t) {
+          Digest digest;
+          std::ranges::copy(named, digest.begin());
+          EXPECT_TRUE((*source)->find(digest));
+        });
+      }
+    }
+    return next;
+  };
+  EXPECT_EQ(read(), end);
+  record(50);
+  EXPECT_EQ(read(), end);
+  ASSERT_TRUE(directory->close_segment(std::move(writer)));
+  EXPECT_EQ(read(), end);
+}
+
 }  // namespace
 }  // namespace theater::store

@@ -14,6 +14,64 @@ constexpr std::size_t kIndexesKept = 4;
 
 }  // namespace
 
+/// An actor's links in a segment whose writer knows where each lies.
+class ListedLinks {
+ public:
+  ListedLinks(std::unique_ptr<File> file, std::vector<LinkPlace> places)
+      : file_(std::move(file)), places_(std::move(places)) {}
+
+  /// None behind the last. Valid until the next call.
+  Result<std::optional<KeptLink>> next() {
+    while (at_ < places_.size()) {
+      if (at_ == read_until_) {
+        if (auto read = read_on(); !read) return fail(std::move(read.error()));
+      }
+      const LinkPlace& place = places_[at_++];
+      const std::size_t begin = place.offset - window_offset_;
+      // What damage took away shows by its absence.
+      if (begin + record_bytes(place) > window_.size()) continue;
+      const auto header = chain::get_record_header(window_.data() + begin);
+      const bool is_link = header && header->type == static_cast<std::uint8_t>(RecordType::kLink);
+      if (!is_link || header->length != place.bytes) continue;
+      KeptLink link{.bytes = ByteView(window_).subspan(begin + chain::kRecordHeaderBytes, place.bytes), .hash = {}};
+      std::copy_n(link.bytes.end(), link.hash.size(), link.hash.begin());
+      return link;
+    }
+    return std::optional<KeptLink>();
+  }
+
+ private:
+  /// Read with what is wanted when it lies between: it costs less than to ask once more.
+  static constexpr std::uint64_t kGapBytes = 4096;
+  static constexpr std::uint64_t kWindowBytes = 64u << 10;
+
+  static std::uint64_t record_bytes(const LinkPlace& place) { return chain::kRecordFrameBytes + place.bytes; }
+
+  /// The next link, and those behind it that lie close.
+  Result<void> read_on() {
+    window_offset_ = places_[at_].offset;
+    std::uint64_t end = window_offset_;
+    for (read_until_ = at_; read_until_ < places_.size(); ++read_until_) {
+      const LinkPlace& place = places_[read_until_];
+      const std::uint64_t reached = place.offset + record_bytes(place);
+      if (read_until_ > at_ && (place.offset > end + kGapBytes || reached > window_offset_ + kWindowBytes)) break;
+      end = reached;
+    }
+    window_.resize(end - window_offset_);
+    const auto read = file_->read(window_offset_, window_);
+    if (!read) return fail(read.error());
+    window_.resize(*read);
+    return {};
+  }
+
+  std::unique_ptr<File> file_;
+  const std::vector<LinkPlace> places_;
+  std::size_t at_ = 0;
+  std::size_t read_until_ = 0;
+  Bytes window_;
+  std::uint64_t window_offset_ = 0;
+};
+
 class DirectoryChain::PlacedLinks final : public ChainSource::Links {
  public:
   PlacedLinks(const DirectoryChain& chain, std::uint64_t from_sequence) : chain_(chain), from_sequence_(from_sequence) {
@@ -23,25 +81,14 @@ class DirectoryChain::PlacedLinks final : public ChainSource::Links {
 
   Result<std::optional<KeptLink>> next() override {
     while (place_ < chain_.places_.size()) {
-      if (!scanner_) {
+      if (!scanner_ && !listed_) {
         if (auto opened = open(); !opened) return fail(std::move(opened.error()));
       }
-      auto step = scanner_->next();
-      if (!step) return fail(std::move(step.error()));
-      if (std::holds_alternative<SegmentTail>(*step)) {
-        scanner_.reset();
-        ++place_;
-        continue;
-      }
-      const auto* record = std::get_if<SegmentRecord>(&*step);
-      // What damage took away shows by its absence.
-      if (record == nullptr || record->type != RecordType::kLink || !is_ours(record->content)) continue;
-      const chain::LinkDecoder decoder(record->content);
-      if (decoder.ok()) {
-        note(decoder.header().first_sequence, record->offset);
-        if (decoder.header().first_sequence + decoder.header().event_count <= from_sequence_) continue;
-      }
-      return KeptLink{.bytes = record->content, .hash = record->digest};
+      auto link = listed_ ? listed_->next() : next_scanned();
+      if (!link || *link) return link;
+      scanner_.reset();
+      listed_.reset();
+      ++place_;
     }
     if (chain_.broken_) return fail(ErrorCode::kCorrupt, chain_.broken_->to_string());
     return std::optional<KeptLink>();
@@ -53,6 +100,10 @@ class DirectoryChain::PlacedLinks final : public ChainSource::Links {
     chain_.last_place_ = place_;
     auto file = chain_.directory_.open_segment(place.segment);
     if (!file) return fail(std::move(file.error()));
+    if (place.open) {
+      listed_.emplace(std::move(*file), place.open->links(chain_.actor_, from_sequence_, place.next_sequence));
+      return {};
+    }
     std::uint64_t from_offset = place.first_offset;
     const auto& landmarks = chain_.landmarks_[place_];
     const auto after = std::ranges::upper_bound(landmarks, from_sequence_, {}, &Landmark::first_sequence);
@@ -63,6 +114,24 @@ class DirectoryChain::PlacedLinks final : public ChainSource::Links {
     if (!scanner) return fail(std::move(scanner.error()));
     scanner_ = std::move(*scanner);
     return {};
+  }
+
+  /// The next link of this place; none behind its last.
+  Result<std::optional<KeptLink>> next_scanned() {
+    while (true) {
+      auto step = scanner_->next();
+      if (!step) return fail(std::move(step.error()));
+      if (std::holds_alternative<SegmentTail>(*step)) return std::optional<KeptLink>();
+      const auto* record = std::get_if<SegmentRecord>(&*step);
+      // What damage took away shows by its absence.
+      if (record == nullptr || record->type != RecordType::kLink || !is_ours(record->content)) continue;
+      const chain::LinkDecoder decoder(record->content);
+      if (decoder.ok()) {
+        note(decoder.header().first_sequence, record->offset);
+        if (decoder.header().first_sequence + decoder.header().event_count <= from_sequence_) continue;
+      }
+      return KeptLink{.bytes = record->content, .hash = record->digest};
+    }
   }
 
   bool is_ours(ByteView link) const {
@@ -83,8 +152,10 @@ class DirectoryChain::PlacedLinks final : public ChainSource::Links {
   const DirectoryChain& chain_;
   const std::uint64_t from_sequence_;
   std::size_t place_ = 0;
+  /// One of the two reads the place.
   std::unique_ptr<SegmentScanner> scanner_;
-  /// Read from this place since it was opened.
+  std::optional<ListedLinks> listed_;
+  /// Scanned of this place since it was opened.
   std::uint64_t links_ = 0;
 };
 
@@ -112,16 +183,15 @@ Result<std::unique_ptr<ChainSource::Links>> DirectoryChain::links(std::uint64_t 
 }
 
 std::optional<Bytes> DirectoryChain::payload_in(std::uint64_t segment, const Digest& digest) const {
-  auto known = std::ranges::find(indexes_, segment, &KnownIndex::segment);
-  if (known == indexes_.end()) {
-    auto index = directory_.index_of(segment);
-    auto file = directory_.open_segment(segment);
-    if (!index || !file) return std::nullopt;
-    if (indexes_.size() == kIndexesKept) indexes_.pop_back();
-    indexes_.push_front({segment, std::move(*index), std::move(*file)});
-    known = indexes_.begin();
+  auto known = std::ranges::find(payloads_, segment, &DataDirectory::SegmentPayloads::segment);
+  if (known == payloads_.end()) {
+    auto payloads = directory_.payloads_of(segment);
+    if (!payloads) return std::nullopt;
+    if (payloads_.size() == kIndexesKept) payloads_.pop_back();
+    payloads_.push_front(std::move(*payloads));
+    known = payloads_.begin();
   }
-  auto content = DataDirectory::payload_in(segment, *known->file, *known->index, digest);
+  auto content = known->find(digest);
   return content ? std::move(*content) : std::nullopt;
 }
 

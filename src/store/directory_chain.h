@@ -36,12 +36,6 @@ class DirectoryChain final : public ChainSource {
     std::uint64_t first_sequence = 0;
     std::uint64_t offset = 0;
   };
-  struct KnownIndex {
-    std::uint64_t segment = 0;
-    std::shared_ptr<const SegmentIndex> index;
-    std::shared_ptr<const File> file;
-  };
-
   std::optional<Bytes> payload_in(std::uint64_t segment, const Digest& digest) const;
 
   const DataDirectory& directory_;
@@ -54,8 +48,8 @@ class DirectoryChain final : public ChainSource {
   mutable std::vector<std::vector<Landmark>> landmarks_;
   /// The place that was read last: large values are looked for there first.
   mutable std::size_t last_place_ = 0;
-  /// Indexes used last, the latest first.
-  mutable std::deque<KnownIndex> indexes_;
+  /// Those looked into last, the latest first.
+  mutable std::deque<DataDirectory::SegmentPayloads> payloads_;
 };
 
 }  // namespace theater::store

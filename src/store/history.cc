@@ -50,6 +50,10 @@ Result<void> prepend(ChainSnapshot& snapshot, const ChainSource& source, std::ui
       });
     }
   }
+  // After the disk failed, what memory gave up since then is nowhere.
+  const bool has_gap =
+      !snapshot.links.empty() && !history.empty() && history.back().first_sequence + history.back().event_count != end;
+  if (has_gap) return {};
   for (ChainSnapshot::Link& link : snapshot.links) link.offset += bytes.size();
   snapshot.links.insert(snapshot.links.begin(), history.begin(), history.end());
   snapshot.bytes.insert(snapshot.bytes.begin(), bytes.begin(), bytes.end());

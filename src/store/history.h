@@ -8,7 +8,8 @@
 namespace theater::store {
 
 /// Puts before a snapshot of the end of a chain what `source`, where the same chain is kept, has from the link that
-/// holds `from_sequence` on; with the large values that the snapshot does not have.
+/// holds `from_sequence` on; with the large values that the snapshot does not have. Nothing, where events between are
+/// nowhere any more.
 Result<void> prepend(ChainSnapshot& snapshot, const ChainSource& source, std::uint64_t from_sequence);
 
 }  // namespace theater::store

@@ -38,6 +38,7 @@ class MemoryDisk::OpenFile final : public File {
     if (offset >= node_->content.size()) return 0;
     const std::size_t count = std::min<std::size_t>(out.size(), node_->content.size() - offset);
     std::copy_n(node_->content.begin() + static_cast<std::ptrdiff_t>(offset), count, out.begin());
+    disk_.bytes_read_ += count;
     return count;
   }
 
@@ -100,6 +101,11 @@ void MemoryDisk::fail_at(Operation operation, std::uint64_t nth, Failure failure
 std::uint64_t MemoryDisk::count(Operation operation) const {
   const std::lock_guard lock(mutex_);
   return counts_[static_cast<std::size_t>(operation)];
+}
+
+std::uint64_t MemoryDisk::bytes_read() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_read_;
 }
 
 void MemoryDisk::stop_failing() {

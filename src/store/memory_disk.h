@@ -40,6 +40,8 @@ class MemoryDisk final : public FileSystem {
   /// Operations of this kind so far.
   std::uint64_t count(Operation operation) const;
   void stop_failing();
+  /// Bytes that were read from files so far.
+  std::uint64_t bytes_read() const;
   /// Called before each sync, of a file or a folder: what is not safe then may be lost in any way.
   void before_sync(std::function<void()> looked) { before_sync_ = std::move(looked); }
 
@@ -92,6 +94,7 @@ class MemoryDisk final : public FileSystem {
   };
   std::optional<Fault> faults_[kOperations];
   std::uint64_t counts_[kOperations] = {};
+  std::uint64_t bytes_read_ = 0;
   std::function<void()> before_sync_;
 };
 

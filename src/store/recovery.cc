@@ -104,8 +104,18 @@ class Assembly {
     reached.head = hash;
     reached.next_sequence = header.first_sequence + header.event_count;
     if (observer_ != nullptr) observer_->link(header.actor, link, hash);
-    add_to_index(link, header, hash, offset);
-    found_.index.chains[header.actor].bytes += bytes;
+    ChainPart part{.first_sequence = header.first_sequence,
+                   .next_sequence = reached.next_sequence,
+                   .links = 1,
+                   .previous = header.previous,
+                   .head = hash,
+                   .first_offset = offset,
+                   .last_offset = offset,
+                   .bytes = bytes,
+                   .stopped = {}};
+    note_lifecycle(link, offset, part);
+    extend(found_.index.chains[header.actor], part);
+    name_changed_payloads(link, header.actor);
     return {};
   }
 
@@ -116,22 +126,11 @@ class Assembly {
            offset);
   }
 
-  void add_to_index(ByteView link, const chain::LinkHeader& header, const Digest& hash, std::uint64_t offset) {
-    ChainPart& part = found_.index.chains[header.actor];
-    if (part.links == 0) {
-      part.first_sequence = header.first_sequence;
-      part.previous = header.previous;
-      part.first_offset = offset;
-    }
-    ++part.links;
-    part.next_sequence = header.first_sequence + header.event_count;
-    part.head = hash;
-    part.last_offset = offset;
-    note_lifecycle(link, offset, part);
+  void name_changed_payloads(ByteView link, const ActorId& actor) {
     if (changed_payloads_.empty()) return;
     chain::LinkDecoder decoder(link);
     chain::EventView event;
-    while (decoder.next(event)) match_changed_payloads(event, header.actor);
+    while (decoder.next(event)) match_changed_payloads(event, actor);
   }
 
   void match_changed_payloads(const chain::EventView& event, const ActorId& actor) {

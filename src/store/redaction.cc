@@ -88,7 +88,7 @@ class DataDirectory::Redaction {
 
   Result<void> look() {
     for (const Segment& segment : segments_) {
-      THEATER_CHECK(!segment.is_open);
+      THEATER_CHECK(!segment.is_open());
       if (auto looked = look_in(segment); !looked) {
         return fail(std::move(looked.error()).with_context(directory_.path_of(segment).string()));
       }
@@ -111,7 +111,7 @@ class DataDirectory::Redaction {
     auto index = read_index(**file);
     if (!index) return fail(index.error());
     if (!*index) {
-      const auto made = directory_.index_of(segment.number);
+      const auto made = directory_.index_of(segment);
       if (!made) return fail(made.error());
       *index = **made;
     }

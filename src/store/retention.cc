@@ -190,11 +190,9 @@ class DataDirectory::Retention {
     if (!change.state_digest) return {};
     // Its content may lie in a segment that goes.
     for (const std::uint64_t number : change.segments) {
-      const auto index = directory_.index_of(number);
-      if (!index) return fail(index.error());
-      const auto file = directory_.open_segment(number);
-      if (!file) return fail(file.error());
-      const auto content = payload_in(number, **file, **index, *change.state_digest);
+      const auto payloads = directory_.payloads_of(number);
+      if (!payloads) return fail(payloads.error());
+      const auto content = payloads->find(*change.state_digest);
       if (!content) return fail(content.error());
       if (!*content) continue;
       if (auto put = directory_.content_.put(**content); !put) return fail(std::move(put.error()));
@@ -233,7 +231,7 @@ class DataDirectory::Retention {
       for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
         // What is damaged is evidence; the last keeps the numbers.
         const Segment& segment = segments[i];
-        const bool is_sound = !segment.is_open && !segment.scanned;
+        const bool is_sound = !segment.is_open() && !segment.scanned;
         if (is_sound && !kept.contains(segment.number)) gone.push_back(segment);
       }
       std::erase_if(segments, [&](const Segment& segment) {

@@ -207,6 +207,20 @@ void note_lifecycle(ByteView link, std::uint64_t offset, ChainPart& part) {
   }
 }
 
+void extend(ChainPart& part, const ChainPart& later) {
+  if (part.links == 0) {
+    part = later;
+    return;
+  }
+  part.next_sequence = later.next_sequence;
+  part.links += later.links;
+  part.head = later.head;
+  part.last_offset = later.last_offset;
+  if (later.started_offset != 0) part.started_offset = later.started_offset;
+  part.bytes += later.bytes;
+  part.stopped = later.stopped;
+}
+
 Bytes encode(const SegmentIndex& index) {
   Bytes bytes;
   ValueWriter writer(bytes);

@@ -126,6 +126,8 @@ struct SegmentIndex {
 
 /// Notes what the link's started and stopped events say; `offset`: of its record.
 void note_lifecycle(ByteView link, std::uint64_t offset, ChainPart& part);
+/// Joins what follows in the same segment to what it holds of a chain, if anything.
+void extend(ChainPart& part, const ChainPart& later);
 
 Bytes encode(const SegmentIndex& index);
 /// kCorrupt when the bytes are no index.

@@ -84,7 +84,7 @@ void SegmentLog::wait_for_room() {
 }
 
 void SegmentLog::hasten(std::uint64_t position) {
-  hastened_.store(position, std::memory_order_relaxed);
+  raise_hastened(position);
   wake();
 }
 
@@ -103,9 +103,16 @@ void SegmentLog::wake() {
   wakeup_.notify_one();
 }
 
+/// Never lowered: who hastened a later one is told only for that.
+void SegmentLog::raise_hastened(std::uint64_t position) {
+  std::uint64_t known = hastened_.load(std::memory_order_relaxed);
+  while (known < position && !hastened_.compare_exchange_weak(known, position, std::memory_order_relaxed)) {
+  }
+}
+
 Result<void> SegmentLog::wait_for(const std::atomic<std::uint64_t>& reached, bool hasten) {
   const std::uint64_t position = published_.load(std::memory_order_acquire);
-  if (hasten) hastened_.store(position - 1);
+  if (hasten) raise_hastened(position - 1);
   if (!options_.own_thread) {
     while (reached.load() < position && !condition_.has_failed()) work();
     return status();
@@ -303,8 +310,10 @@ void SegmentLog::sync_if_due(bool now) {
       }
     }
   }
-  if (hastened > told_ && acknowledged_.load(std::memory_order_relaxed) > hastened) {
-    told_ = hastened;
+  // Not only when the last of those that wait is safe: where more is hastened all the time it never is.
+  const std::uint64_t safe = acknowledged_.load(std::memory_order_relaxed) - 1;
+  if (hastened > told_ && safe > told_) {
+    told_ = std::min(hastened, safe);
     if (progress_) progress_();
   }
 }

@@ -63,8 +63,8 @@ class SegmentLog final : public EventSink {
 
   // Any thread.
 
-  /// Called on the writing thread when what somebody hastened is acknowledged, when the log is no longer full, and when
-  /// it failed. To be set before the first append.
+  /// Called on the writing thread when some of what was hastened is acknowledged, when the log is no longer full, and
+  /// when it failed. To be set before the first append.
   void on_progress(std::function<void()> progress) { progress_ = std::move(progress); }
   /// Waits until all that is appended now can be read from the files. The error of status().
   Result<void> write_all();
@@ -96,6 +96,7 @@ class SegmentLog final : public EventSink {
   void acknowledge_written();
   void fail_for_good(Error error);
   void wake();
+  void raise_hastened(std::uint64_t position);
   Result<void> wait_for(const std::atomic<std::uint64_t>& reached, bool hasten);
 
   DataDirectory& directory_;
@@ -124,6 +125,7 @@ class SegmentLog final : public EventSink {
   /// Chains' ends that were written and are not safe yet.
   SafeHeads written_heads_;
   std::uint64_t unsynced_since_ns_ = 0;
+  /// Of what was hastened, up to here it was said to be safe.
   std::uint64_t told_ = 0;
   bool is_marked_ = true;
 

@@ -83,6 +83,31 @@ TEST_F(Log, who_hastens_is_told_when_it_is_safe) {
   EXPECT_EQ(told, 1) << "nobody waits";
 }
 
+TEST_F(Log, who_hastens_is_told_though_others_hasten_later_events_all_the_time) {
+  auto directory = open(disk_);
+  SegmentLog::Options options;
+  // So much that it is never full, of which it would tell as well.
+  options.link_bytes = 8u << 20;
+  options.own_thread = false;
+  const auto log = std::make_unique<SegmentLog>(*directory, clock_, options);
+  int told = 0;
+  log->on_progress([&] { ++told; });
+  actors_.record(*log, 0);
+  const std::uint64_t first = actors_.head(0).last_position;
+  log->hasten(first);
+  // More than is written at once.
+  for (std::size_t i = 0; i < limits::kGroupBytes / 1000 + 100; ++i) actors_.record(*log, 1, 1000);
+  log->hasten(actors_.head(1).last_position);
+  log->work();
+  ASSERT_GE(log->acknowledged_position(), first);
+  ASSERT_LT(log->acknowledged_position(), actors_.head(1).last_position);
+  EXPECT_EQ(told, 1);
+  log->hasten(first);
+  log->work();
+  EXPECT_GE(log->acknowledged_position(), actors_.head(1).last_position);
+  EXPECT_EQ(told, 2) << "hastening what is safe takes nothing back";
+}
+
 TEST_F(Log, links_that_stay_in_memory_are_not_written_and_the_latest_of_all_can_be_read) {
   auto directory = open(disk_);
   auto log = this->log(*directory);
@@ -112,6 +137,68 @@ TEST_F(Log, chains_can_be_read_while_they_are_written) {
       EXPECT_EQ(directory->actor(SampleActors::id(actor))->name, "actor " + std::to_string(actor));
     }
   }
+}
+
+TEST_F(Log, others_read_from_any_event_on_while_its_thread_writes_and_segments_change) {
+  auto directory = open(disk_);
+  SegmentLog::Options options;
+  options.link_bytes = 1;
+  options.segment_bytes = 60'000;
+  options.pace_us = 1;
+  const SystemClock clock;
+  SegmentLog log(*directory, clock, options);
+  actors_.record(log, 0);
+  actors_.record(log, 1);
+  ASSERT_TRUE(log.write_all());
+  std::atomic<bool> is_done = false;
+  const auto read = [&](std::size_t actor) {
+    std::uint64_t from = 0;
+    std::uint64_t reached = 0;
+    bool is_last = false;
+    while (!is_last) {
+      is_last = is_done;
+      const auto source = directory->chain(SampleActors::id(actor));
+      ASSERT_TRUE(source);
+      ASSERT_GE((*source)->next_sequence(), reached);
+      reached = (*source)->next_sequence();
+      from = (from + 97) % reached;
+      const auto links = (*source)->links(from);
+      ASSERT_TRUE(links);
+      std::optional<Digest> head;
+      std::uint64_t next = 0;
+      for (auto link = (*links)->next(); next < reached; link = (*links)->next()) {
+        ASSERT_TRUE(link && *link) << "event " << next << " of " << reached;
+        const Bytes bytes = to_bytes((*link)->bytes);
+        ASSERT_EQ(sha256(bytes), (*link)->hash);
+        chain::LinkDecoder decoder(bytes);
+        if (head) {
+          ASSERT_EQ(decoder.header().previous, *head);
+        } else {
+          ASSERT_LE(decoder.header().first_sequence, from);
+        }
+        head = (*link)->hash;
+        next = decoder.header().first_sequence + decoder.header().event_count;
+        chain::EventView event;
+        while (decoder.next(event)) {
+          chain::visit_digests(event, [&](ByteView named, std::uint64_t) {
+            Digest digest;
+            std::ranges::copy(named, digest.begin());
+            EXPECT_TRUE((*source)->find(digest)) << "event " << event.sequence;
+          });
+        }
+      }
+    }
+  };
+  std::thread first([&] { read(0); });
+  std::thread second([&] { read(1); });
+  for (int i = 0; i < 3000; ++i) {
+    actors_.record(log, static_cast<std::size_t>(i) % 2, i % 41 == 0 ? 1500 : 100);
+    if (i % 20 != 0) continue;
+    EXPECT_TRUE(log.write_all());
+  }
+  is_done = true;
+  first.join();
+  second.join();
 }
 
 TEST_F(Log, a_full_segment_is_followed_by_another) {

@@ -371,6 +371,26 @@ std::unexpected<Error> changed_value(const Digest& digest) {
 
 }  // namespace
 
+Result<std::optional<StoredLink>> read_link(const File& file, std::uint64_t offset) {
+  // Most links are read at once.
+  Bytes record(4096);
+  auto read = file.read(offset, record);
+  if (!read) return fail(read.error());
+  const auto header = *read < kRecordHeaderBytes ? std::nullopt : chain::get_record_header(record.data());
+  const auto none = std::optional<StoredLink>();
+  if (!header || header->type != static_cast<std::uint8_t>(RecordType::kLink)) return none;
+  if (!is_possible(header->type, header->length)) return none;
+  const std::size_t whole_bytes = kRecordFrameBytes + header->length;
+  if (*read < whole_bytes && *read == record.size()) {
+    record.resize(whole_bytes);
+    read = file.read(offset, record);
+    if (!read) return fail(read.error());
+  }
+  if (*read < whole_bytes) return none;
+  const ByteView content = ByteView(record).subspan(kRecordHeaderBytes, header->length);
+  return std::optional(StoredLink{.bytes = to_bytes(content), .hash = digest_at(content.data() + content.size())});
+}
+
 Result<RecordHeader> read_payload_header(const File& file, std::uint64_t offset, const Digest& digest) {
   std::uint8_t bytes[kRecordHeaderBytes];
   const auto read = file.read(offset, bytes);

@@ -116,6 +116,13 @@ class SegmentScanner {
   std::uint64_t window_offset_ = 0;
 };
 
+/// The link at this place with the hash that stands behind it, neither compared with the other; none when no link's
+/// record is whole there.
+struct StoredLink {
+  Bytes bytes;
+  Digest hash{};
+};
+Result<std::optional<StoredLink>> read_link(const File& file, std::uint64_t offset);
 /// The header of the payload at this place, of type payload or redacted; kCorrupt when there is neither.
 Result<chain::RecordHeader> read_payload_header(const File& file, std::uint64_t offset, const Digest& digest);
 /// The payload at this place; none when it was redacted, kCorrupt when another digest or nothing whole is there.

@@ -38,18 +38,18 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(FileSystem& files, 
 }
 
 std::unique_ptr<SegmentWriter> SegmentWriter::go_on(std::unique_ptr<File> file, const SegmentHeader& header,
-                                                    std::uint64_t end, SegmentIndex index) {
-  std::unique_ptr<SegmentWriter> writer(new SegmentWriter(std::move(file), header));
+                                                    std::uint64_t end, const SegmentIndex& index) {
+  std::unique_ptr<SegmentWriter> writer(
+      new SegmentWriter(std::move(file), header, std::make_shared<OpenSegmentIndex>(index)));
   writer->written_bytes_ = end;
   writer->synced_bytes_ = end;
-  writer->chains_.insert(index.chains.begin(), index.chains.end());
-  for (const PayloadPlace& place : index.payloads) writer->payloads_.emplace(place.digest, place.offset);
-  for (const auto& [actor, part] : writer->chains_) writer->links_ += part.links;
+  for (const auto& [actor, part] : index.chains) writer->links_ += part.links;
   return writer;
 }
 
-SegmentWriter::SegmentWriter(std::unique_ptr<File> file, const SegmentHeader& header)
-    : file_(std::move(file)), header_(header), pending_(kPendingFront) {}
+SegmentWriter::SegmentWriter(std::unique_ptr<File> file, const SegmentHeader& header,
+                             std::shared_ptr<OpenSegmentIndex> index)
+    : file_(std::move(file)), header_(header), index_(std::move(index)), pending_(kPendingFront) {}
 
 Result<void> SegmentWriter::cut(std::uint64_t group_offset) {
   // What was read may be in the machine's memory only.
@@ -70,30 +70,28 @@ Result<void> SegmentWriter::cut(std::uint64_t group_offset) {
 
 void SegmentWriter::add_link(const LinkToWrite& link) {
   const std::uint64_t offset = next_record_offset();
-  ChainPart& part = chains_[link.actor];
-  if (part.links == 0) {
-    // Version and actor stand before the hash of the link before.
-    constexpr std::size_t kPreviousOffset = 1 + 16;
-    part.first_sequence = link.first_sequence;
-    part.first_offset = offset;
-    std::copy_n(link.bytes.begin() + kPreviousOffset, part.previous.size(), part.previous.begin());
-  }
-  ++part.links;
-  ++links_;
-  part.next_sequence = link.first_sequence + link.event_count;
-  part.head = link.hash;
-  part.last_offset = offset;
-  part.bytes += std::exchange(payload_bytes_, 0) + chain::kRecordFrameBytes + link.bytes.size();
-  part.stopped.reset();
+  ChainPart part{.first_sequence = link.first_sequence,
+                 .next_sequence = link.first_sequence + link.event_count,
+                 .links = 1,
+                 .head = link.hash,
+                 .first_offset = offset,
+                 .last_offset = offset,
+                 .bytes = std::exchange(payload_bytes_, 0) + chain::kRecordFrameBytes + link.bytes.size(),
+                 .stopped = {}};
+  // Version and actor stand before the hash of the link before.
+  constexpr std::size_t kPreviousOffset = 1 + 16;
+  std::copy_n(link.bytes.begin() + kPreviousOffset, part.previous.size(), part.previous.begin());
   if (link.has_lifecycle) note_lifecycle(link.bytes, offset, part);
+  index_->add_link(link.actor, part, static_cast<std::uint32_t>(link.bytes.size()));
+  ++links_;
   put(RecordType::kLink, link.bytes, link.hash);
 }
 
 void SegmentWriter::add_payload(const Digest& digest, ByteView content) {
-  if (payloads_.contains(digest)) return;
+  if (index_->has_payload(digest)) return;
   payload_bytes_ += chain::kRecordFrameBytes + content.size();
   if (content.size() >= kWriteAloneBytes) return write_alone(RecordType::kPayload, content, digest);
-  payloads_.emplace(digest, next_record_offset());
+  index_->add_payload(digest, next_record_offset());
   put(RecordType::kPayload, content, digest);
 }
 
@@ -110,7 +108,7 @@ void SegmentWriter::write_alone(RecordType type, ByteView content, const Digest&
   chain::put_record_header(
       header, {.type = static_cast<std::uint8_t>(type), .length = static_cast<std::uint32_t>(content.size())});
   append(front, header);
-  payloads_.emplace(digest, written_bytes_ + kPendingFront);
+  index_->add_payload(digest, written_bytes_ + kPendingFront);
   if (!write_at_end(front) || !write_at_end(content)) return;
   static_cast<void>(write_at_end(digest));
 }
@@ -130,6 +128,7 @@ Result<void> SegmentWriter::write() {
   put_group_record(pending_.data(), written_bytes_, pending_bytes());
   auto written = write_at_end(pending_);
   pending_.resize(kPendingFront);
+  if (written) index_->publish(written_bytes_);
   return written;
 }
 
@@ -165,8 +164,8 @@ Result<void> SegmentWriter::write_mark() {
 Result<SegmentIndex> SegmentWriter::close(bool is_damaged) {
   if (auto written = write(); !written) return fail(std::move(written.error()));
   if (auto synced = sync(); !synced) return fail(std::move(synced.error()));
-  SegmentIndex content_index{.is_damaged = is_damaged, .chains = {chains_.begin(), chains_.end()}, .payloads = {}};
-  for (const auto& [digest, offset] : payloads_) content_index.payloads.push_back({digest, offset});
+  SegmentIndex content_index = index_->contents();
+  content_index.is_damaged = is_damaged;
   SegmentEnd end{.marker = header_.marker, .offset = 0, .index_offset = next_record_offset(), .links = links_};
   const Bytes index = encode(content_index);
   put(RecordType::kIndex, index, sha256(index));

@@ -2,12 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 
 #include "store/file_system.h"
+#include "store/open_segment_index.h"
 #include "store/segment_format.h"
 
 namespace theater::store {
@@ -32,7 +31,7 @@ class SegmentWriter {
                                                        const SegmentHeader& header);
   /// Goes on with a segment that was not closed: at `end`, with what is before it as `index`. cut() comes next.
   static std::unique_ptr<SegmentWriter> go_on(std::unique_ptr<File> file, const SegmentHeader& header,
-                                              std::uint64_t end, SegmentIndex index);
+                                              std::uint64_t end, const SegmentIndex& index);
 
   /// For one that goes on: cuts the file where it goes on, in the group that begins at `group_offset`, and syncs.
   Result<void> cut(std::uint64_t group_offset);
@@ -60,12 +59,14 @@ class SegmentWriter {
   std::uint64_t written_bytes() const { return written_bytes_; }
   std::uint64_t synced_bytes() const { return synced_bytes_; }
   const SegmentHeader& header() const { return header_; }
+  /// What write() has handed over, for those who read meanwhile; may outlive the writer. Any thread.
+  std::shared_ptr<const OpenSegmentIndex> index() const { return index_; }
 
  private:
   /// Room for the group's own record before what is pending.
   static constexpr std::size_t kPendingFront = kGroupRecordBytes;
 
-  SegmentWriter(std::unique_ptr<File> file, const SegmentHeader& header);
+  SegmentWriter(std::unique_ptr<File> file, const SegmentHeader& header, std::shared_ptr<OpenSegmentIndex> index);
   void put(RecordType type, ByteView content, const Digest& digest);
   void write_alone(RecordType type, ByteView content, const Digest& digest);
   Result<void> write_at_end(ByteView bytes);
@@ -74,8 +75,7 @@ class SegmentWriter {
 
   const std::unique_ptr<File> file_;
   const SegmentHeader header_;
-  std::unordered_map<ActorId, ChainPart> chains_;
-  std::map<Digest, std::uint64_t> payloads_;
+  const std::shared_ptr<OpenSegmentIndex> index_;
   std::uint64_t links_ = 0;
   /// Of the large values since the last link: they are the next one's.
   std::uint64_t payload_bytes_ = 0;
