@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "actor/actor_cell.h"
@@ -98,7 +99,12 @@ class RuntimeInstance final : public HandlerInstance {
       auto joined = store::prepend(snapshot, **source, end > kEventsMax ? end - kEventsMax : 0);
       if (!joined) return fail(std::move(joined.error()));
     }
-    snapshot.functions = cell.spec().functions;
+    // An update may come behind where it begins.
+    const std::uint64_t begin = snapshot.links.empty() ? 0 : snapshot.links.front().first_sequence;
+    const auto& former = cell.former_components();
+    const auto then = std::ranges::find_if(
+        former, [&](const actor::FormerComponent& component) { return begin < component.end_sequence; });
+    snapshot.functions = (then == former.end() ? cell.spec() : *then->spec).functions;
     return snapshot.events();
   }
 };

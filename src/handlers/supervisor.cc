@@ -150,7 +150,7 @@ Bytes chain_events_value(std::span<const Event> events, std::size_t max_bytes) {
   std::size_t bytes = 0;
   while (first > 0) {
     const Event& event = events[first - 1];
-    bytes += event_type(event).size() + event_data(event).size() + describe(event).size() + 2 * sizeof(Digest) + 32;
+    bytes += event_type(event).size() + event_data(event).size() + describe(event).size() + kChainEventBytesMin;
     if (bytes > max_bytes) break;
     --first;
   }

@@ -34,6 +34,8 @@ Bytes child_exit_params(const ActorId& child, const std::optional<Bytes>& result
 Bytes child_stop_params(const ActorId& child);
 
 // Canonical bytes of results without the tag for `ok`.
+/// What an event takes of such a list beside its type, data and description.
+inline constexpr std::size_t kChainEventBytesMin = 2 * sizeof(Digest) + 32;
 /// list<chain-event>: the latest events that fit `max_bytes`.
 Bytes chain_events_value(std::span<const Event> events, std::size_t max_bytes);
 Bytes id_list_value(std::span<const ActorId> ids);

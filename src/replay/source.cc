@@ -14,7 +14,9 @@ constexpr std::size_t kActorsShown = 20;
 std::string listed(const std::vector<store::StoredActor>& actors) {
   std::string text;
   for (std::size_t i = 0; i < actors.size() && i < kActorsShown; ++i) {
-    text += "\n  " + to_string(actors[i].id) + "  " + printable(as_bytes(actors[i].name), 100);
+    const std::uint64_t events = actors[i].next_sequence - actors[i].first_sequence;
+    text += "\n  " + to_string(actors[i].id) + "  " + printable(as_bytes(actors[i].name), 100) + "  " +
+            std::to_string(events) + (events == 1 ? " event" : " events");
   }
   if (actors.size() > kActorsShown) text += "\n  … " + std::to_string(actors.size() - kActorsShown) + " more";
   return text;

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "handlers/supervisor.h"
 #include "runtime/read_file.h"
+#include "runtime/recorded_events.h"
 #include "runtime/runtime_core.h"
 
 // What actors ask about their children.
@@ -93,6 +94,25 @@ void RuntimeCore::spawn_child(ChildOrder order) {
   });
 }
 
+/// As far back as an answer can hold, on the child's shard: also what its memory gave up, which is written then.
+Result<Bytes> RuntimeCore::events_of_child(ShardRuntime& shard, const ActorId& child) const {
+  auto kept = shard.chain(child, 0);
+  if (!kept) return fail(std::move(kept.error()));
+  constexpr std::uint64_t kEventsMax = limits::kMessageMaxBytes / handlers::kChainEventBytesMin;
+  const std::uint64_t end = kept->snapshot.next_sequence;
+  const std::uint64_t first = end - std::min(end, kEventsMax);
+  if (directory_ && !reaches_back(kept->snapshot, first)) {
+    const auto source = directory_->chain(child);
+    if (!source && source.error().code() != ErrorCode::kNotFound) return fail(source.error());
+    if (source) {
+      if (auto joined = join_history(kept->snapshot, **source, first); !joined) return fail(std::move(joined.error()));
+    }
+  }
+  const auto events = kept->snapshot.events();
+  if (!events) return fail(events.error());
+  return handlers::chain_events_value(*events, limits::kMessageMaxBytes);
+}
+
 void RuntimeCore::take(ChildOrder order) {
   switch (order.what) {
     case ChildOrder::What::kSpawn:
@@ -142,12 +162,8 @@ void RuntimeCore::take(ChildOrder order) {
         done(handlers::optional_bytes_value(state ? std::optional(to_bytes(*state)) : std::nullopt));
       });
     default:
-      return post(shard, [child = order.child, done = std::move(order.done)](ShardRuntime& runtime) {
-        const auto kept = runtime.chain(child, 0);
-        if (!kept) return done(fail(kept.error()));
-        const auto events = kept->snapshot.events();
-        if (!events) return done(fail(events.error()));
-        done(handlers::chain_events_value(*events, limits::kMessageMaxBytes));
+      return post(shard, [this, child = order.child, done = std::move(order.done)](ShardRuntime& runtime) {
+        done(events_of_child(runtime, child));
       });
   }
 }

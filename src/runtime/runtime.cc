@@ -292,7 +292,7 @@ Result<std::shared_ptr<void>> Runtime::subscribe(const ActorId& actor, std::uint
     const auto memory = core_->chain_in_memory(actor, next);
     const bool is_here = memory || memory.error().code() != ErrorCode::kNotFound;
     if (is_here && !memory) return fail(memory.error());
-    if (is_here && (memory->snapshot.links.empty() || memory->snapshot.links.front().first_sequence <= next)) break;
+    if (is_here && runtime::reaches_back(memory->snapshot, next)) break;
     const auto source = core_->stored_chain(actor);
     if (!source) return fail(source.error());
     if (*source == nullptr && is_here) break;

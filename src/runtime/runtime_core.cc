@@ -314,9 +314,7 @@ Result<RuntimeCore::KeptChain> RuntimeCore::chain(const ActorId& id, std::uint64
   if (memory) {
     snapshot = std::move(memory->snapshot);
     chain.manifest = memory->spec->manifest.text;
-    const bool reaches_back =
-        snapshot.complete || (!snapshot.links.empty() && snapshot.links.front().first_sequence <= from_sequence);
-    if (reaches_back) return chain;
+    if (snapshot.complete || reaches_back(snapshot, from_sequence)) return chain;
   } else if (memory.error().code() != ErrorCode::kNotFound) {
     return fail(std::move(memory.error()));
   }
@@ -333,32 +331,36 @@ Result<RuntimeCore::KeptChain> RuntimeCore::chain(const ActorId& id, std::uint64
     const auto stored = directory_->actor(id);
     if (stored) chain.manifest = (*source)->manifest(stored->manifest).value_or("");
   }
-  if (auto joined = store::prepend(snapshot, **source, from_sequence); !joined) return fail(std::move(joined.error()));
-  if (snapshot.links.empty()) return chain;
+  if (auto joined = join_history(snapshot, **source, from_sequence); !joined) return fail(std::move(joined.error()));
+  return chain;
+}
+
+Result<void> RuntimeCore::join_history(ChainSnapshot& snapshot, const ChainSource& source,
+                                       std::uint64_t from_sequence) const {
+  if (auto joined = store::prepend(snapshot, source, from_sequence); !joined) return joined;
+  if (snapshot.links.empty()) return {};
   snapshot.head_hash = snapshot.links.back().hash;
-  auto functions = functions_at(**source, snapshot.links.front().first_sequence);
+  auto functions = functions_at(source, snapshot.links.front().first_sequence);
   if (!functions) return fail(std::move(functions.error()));
   snapshot.functions.reset();
   if (snapshot.links.front().first_sequence > 0) snapshot.functions.emplace(std::move(*functions));
-  return chain;
+  return {};
 }
 
 Result<std::shared_ptr<void>> RuntimeCore::subscribe_from(const ActorId& id, std::uint64_t from_sequence,
                                                           const Runtime::EventCallback& heard) {
   auto subscribed = on_shard_of(id, [&](ShardRuntime& shard) -> Result<std::shared_ptr<void>> {
     // From here to the end of this task nothing is recorded: no event is told twice, and none is missed.
-    auto chain = shard.chain(id, sequence_to_read_from(from_sequence));
+    const std::uint64_t read_from = sequence_to_read_from(from_sequence);
+    auto chain = shard.chain(id, read_from);
     if (!chain) return fail(std::move(chain.error()));
     ChainSnapshot& snapshot = chain->snapshot;
-    if (directory_ && !snapshot.links.empty() && snapshot.links.front().first_sequence > from_sequence) {
+    if (directory_ && !reaches_back(snapshot, from_sequence)) {
       static_cast<void>(shard.write_chains());
       const auto source = directory_->chain(id);
       if (!source && source.error().code() != ErrorCode::kNotFound) return fail(source.error());
       if (source) {
-        if (auto joined = store::prepend(snapshot, **source, from_sequence); !joined) return fail(joined.error());
-        auto functions = functions_at(**source, snapshot.links.front().first_sequence);
-        if (!functions) return fail(std::move(functions.error()));
-        snapshot.functions.emplace(std::move(*functions));
+        if (auto joined = join_history(snapshot, **source, read_from); !joined) return fail(std::move(joined.error()));
       }
     }
     const auto events = snapshot.events();

@@ -114,6 +114,8 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   /// The function table in force at this sequence of a chain in the data directory; empty when it is not known any
   /// more, or a started event is there.
   Result<FunctionTable> functions_at(const ChainSource& chain, std::uint64_t sequence) const;
+  /// Puts before the end of a chain what the data directory has of it (store::prepend), with the functions in force.
+  Result<void> join_history(ChainSnapshot& snapshot, const ChainSource& source, std::uint64_t from_sequence) const;
 
   /// Tells what is kept from this event on, and from then on what comes. The actor's shard waits while it is told.
   Result<std::shared_ptr<void>> subscribe_from(const ActorId& id, std::uint64_t from_sequence,
@@ -199,6 +201,7 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   /// `done` is called once it has started again, or why not. Any thread.
   void restart(const ActorId& id, std::function<void(Result<void>)> done);
   void spawn_child(actor::ChildOrder order);
+  Result<Bytes> events_of_child(ShardRuntime& shard, const ActorId& child) const;
   Result<Blueprint> prepare_child(const Manifest& parent, std::string_view manifest, std::optional<Bytes>& state);
 
   Result<std::shared_ptr<const engine::LinkedComponent>> link(ByteView component);

@@ -165,6 +165,26 @@ TEST_F(Durable, what_memory_gave_up_is_read_from_the_disk) {
   EXPECT_EQ(runtime->events(id, 3'000)->front(), events->at(3'000));
 }
 
+TEST_F(Durable, an_actor_at_rest_of_which_memory_has_nothing_left_is_told_of_from_its_first_event) {
+  RuntimeOptions options;
+  options.shards = 1;
+  options.chain_memory_bytes = 1;
+  open_again(options);
+  const ActorId boss = runtime->spawn(THEATER_EXAMPLES "/supervisor_tree/manifest.toml").value();
+  const ActorId child = runtime->children(boss).at(0);
+  const std::string told = ask_text(boss, "events " + to_string(child));
+  const auto before = runtime->events(child).value();
+  const ActorId other = spawn("other", "guests/echo");
+  const std::string text(900, 'x');
+  for (int i = 0; i < 1'000; ++i) ASSERT_EQ(ask_text(other, text), text);
+  EXPECT_EQ(ask_text(boss, "events " + to_string(child)), told) << "its parent";
+  EXPECT_EQ(runtime->events(child).value(), before);
+  std::vector<Event> followed;
+  const auto subscribed = runtime->subscribe(child, 0, [&](const Event& event) { followed.push_back(event); });
+  ASSERT_TRUE(subscribed) << subscribed.error().to_string();
+  EXPECT_EQ(followed, before) << "who follows it";
+}
+
 // Resuming ------------------------------------------------------------------------------------------------------------
 
 TEST_F(Durable, an_actor_that_resumes_goes_on_with_its_state_its_id_and_its_chain) {
