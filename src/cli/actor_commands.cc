@@ -1,10 +1,13 @@
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/limits.h"
 #include "cli/event_lines.h"
 #include "cli/interrupts.h"
+#include "cli/json.h"
 #include "cli/permissions_text.h"
 #include "cli/remote.h"
 
@@ -99,7 +102,9 @@ Result<void> start(Client& client, Context& context, const StartOptions& options
     if (auto stopped = client.stop(id); !stopped) return fail(std::move(stopped.error()));
   }
   if (*followed == Followed::kTimedOut) {
-    return fail(ErrorCode::kTimeout, id + " ran for " + std::to_string(options.timeout_s) + " s, and was stopped");
+    char seconds[32];
+    std::snprintf(seconds, sizeof(seconds), "%g s", options.timeout_s);
+    return fail(ErrorCode::kTimeout, id + " ran for " + seconds + ", and was stopped");
   }
   const auto actor = client.inspect(id);
   if (!actor) return fail(actor.error());
@@ -126,27 +131,48 @@ void show_list(Context& context, const std::vector<RemoteActor>& actors, bool al
   if (shown == 0 && !context.json) context.output.line(all ? "no actors" : "no actors run");
 }
 
-void show_actor(Context& context, const RemoteActor& actor) {
-  if (context.json) return context.output.line(actor.json);
+/// The actor's last start, update or resumption that is kept, as an object; null if none is.
+ordered_json last_start(Client& client, const std::string& id) {
+  RemoteEventQuery query;
+  query.kind = "started";
+  query.newest_first = true;
+  query.limit = 1;
+  const auto events = client.events(id, query);
+  return events && !events->empty() ? ordered_json::parse(events->front().json) : ordered_json();
+}
+
+/// `start` names the component that runs: the manifest does not, once there was an update.
+void show_actor(Context& context, const RemoteActor& actor, const ordered_json& start) {
+  const std::string component = start.is_object() ? start.value("component", "") : "";
+  if (context.json) {
+    ordered_json json = ordered_json::parse(actor.json);
+    json["component"] = component.empty() ? ordered_json() : ordered_json(component);
+    return context.output.line(one_line(json));
+  }
   context.output.line("id       " + to_string(actor.id));
   context.output.line("name     " + printable(as_bytes(actor.name), 200));
   context.output.line("status   " + actor.status);
   if (actor.parent) context.output.line("parent   " + to_string(*actor.parent));
+  if (!component.empty()) {
+    context.output.line("runs     component " + component + ", " + start.value("reason", "") + " at event " +
+                        std::to_string(start.value("sequence", std::uint64_t{0})));
+  }
   context.output.line("events   " + grouped(actor.events));
   context.output.line("mailbox  " + grouped(actor.mailbox_messages) + " messages");
   context.output.line("memory   " + byte_size(actor.memory_bytes));
   context.output.line("turns    " + grouped(actor.turns) + ", with " + grouped(actor.fuel_used) +
                       " fuel, the last with " + grouped(actor.fuel_last_turn));
   if (!actor.end_reason.empty()) {
-    context.output.line("ended    " + actor.end_reason +
-                        (actor.end_message.empty() ? "" : ": " + printable(as_bytes(actor.end_message), 2000)));
+    context.output.line(
+        "ended    " + actor.end_reason +
+        (actor.end_message.empty() ? "" : ": " + printable_lines(actor.end_message, limits::kErrorTextBytes, 9)));
   }
 }
 
 Result<void> inspect(Client& client, Context& context, const std::string& id, bool detailed) {
   const auto actor = client.inspect(id);
   if (!actor) return fail(actor.error());
-  show_actor(context, *actor);
+  show_actor(context, *actor, last_start(client, id));
   // One that has ended keeps no manifest.
   if (!detailed || !actor->end_reason.empty()) return {};
   const auto manifest = client.manifest(id);

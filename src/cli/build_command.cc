@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/remote.h"
 #include "toolchain/build.h"
 
 namespace theater::cli {
@@ -64,9 +65,8 @@ void add_build_command(CLI::App& app, Context& context) {
     const auto start = std::chrono::steady_clock::now();
     const auto report = toolchain::build(*options);
     if (!report) {
-      context.output.error_line(context.output.bad("theater build: ") + report.error().to_string());
       context.exit_code = kExitFailed;
-      return;
+      return tell_error(context, "build", report.error());
     }
     show(context, *report, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   });

@@ -55,9 +55,10 @@ class Examination {
   void find(Level level, const std::string& about, const std::string& text) {
     has_problem_ |= level == Level::kProblem;
     const std::string name = level == Level::kGood ? "good" : level == Level::kWarning ? "warning" : "problem";
-    const std::string shown = printable(as_bytes(text), limits::kErrorTextBytes);
+    constexpr std::size_t kMarkColumns = 9;
+    const std::string shown = printable_lines(text, limits::kErrorTextBytes, context_.json ? 0 : kMarkColumns);
     if (context_.json) return findings_.push_back({{"level", name}, {"about", about}, {"text", shown}});
-    const std::string mark = name + std::string(9 - name.size(), ' ');
+    const std::string mark = name + std::string(kMarkColumns - name.size(), ' ');
     context_.output.line((level == Level::kGood ? context_.output.good(mark) : context_.output.bad(mark)) + about +
                          ": " + shown);
   }

@@ -126,6 +126,36 @@ std::optional<Cause> cause_in(const std::string& text) {
   return Cause{.actor = *actor, .sequence = cause->value("sequence", std::uint64_t{0})};
 }
 
+/// A value of an event's JSON: as text where it is told so.
+std::string value_in(const ordered_json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_object() && value.contains("actor") && value.contains("sequence")) {
+    return "event " + value["sequence"].dump() + " of " + value.value("actor", "");
+  }
+  if (!value.is_object() || !value.contains("size")) return value.dump();
+  if (value["size"] == 0) return "";
+  const std::string text = value.value("text", "");
+  const std::string hex = value.value("hex", "");
+  return !text.empty() ? text : !hex.empty() ? "0x" + hex : value.dump();
+}
+
+/// What the list does not say already.
+EventSheet sheet_in(const ordered_json& json) {
+  EventSheet sheet;
+  for (const auto& [name, value] : json.items()) {
+    if (name == "actor" || name == "sequence" || name == "kind" || name == "description" || name == "timestamp_ms") {
+      continue;
+    }
+    const std::string label = name == "parent_hash" ? "parent" : name == "event_type" ? "type" : name;
+    if (name == "imports" || name == "exports") {
+      for (const auto& one : value) sheet.emplace_back(label, one_line_of(value_in(one), kTextBytes));
+    } else if (const std::string text = value_in(value); !text.empty()) {
+      sheet.emplace_back(one_line_of(label, kTextBytes), one_line_of(text, kValueBytes));
+    }
+  }
+  return sheet;
+}
+
 class ServerSource final : public ExploreSource {
  public:
   ServerSource(Client client, std::string actor, ExploreLimits limits, bool is_live)
@@ -187,14 +217,8 @@ class ServerSource final : public ExploreSource {
     if (page->empty() || page->front().sequence != sequence) {
       return fail(ErrorCode::kNotFound, "the server does not keep event " + std::to_string(sequence) + " any more");
     }
-    EventSheet sheet;
     const auto json = ordered_json::parse(page->front().json, nullptr, false);
-    if (!json.is_object()) return sheet;
-    for (const auto& [name, value] : json.items()) {
-      const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-      sheet.emplace_back(one_line_of(name, kTextBytes), one_line_of(text, kValueBytes));
-    }
-    return sheet;
+    return json.is_object() ? sheet_in(json) : EventSheet();
   }
 
  private:

@@ -19,6 +19,15 @@ std::string right(std::string text, std::size_t columns) {
   return std::string(columns - std::min(columns, text.size()), ' ') + text;
 }
 
+/// What the row does not say already: without the kind before it, and without the package that most interfaces are of.
+std::string_view row_text(const ExploredEvent& event) {
+  constexpr std::string_view kPackage = "theater:simple/";
+  std::string_view text = event.description;
+  if (text.starts_with(event.kind + " ")) text.remove_prefix(event.kind.size() + 1);
+  if (text.starts_with(kPackage)) text.remove_prefix(kPackage.size());
+  return text;
+}
+
 bool ends_turn(const ExploredEvent& event) { return event.kind == "returned" || event.kind == "failed"; }
 
 }  // namespace
@@ -313,7 +322,8 @@ ScreenLine Explorer::event_row(std::size_t place) const {
   constexpr std::size_t kKindColumns = 16;
   const LineStyle style = event.kind == "failed" ? LineStyle::kBad : LineStyle::kNormal;
   return {.text = right(std::to_string(event.sequence), kSequenceColumns) + "  " +
-                  clock_time(event.time_ms * kNsPerMs) + "  " + fitted(event.kind, kKindColumns) + event.description,
+                  clock_time(event.time_ms * kNsPerMs) + "  " + fitted(event.kind, kKindColumns) +
+                  std::string(row_text(event)),
           .style = place == selected_event_ ? LineStyle::kSelected : style};
 }
 
@@ -341,7 +351,7 @@ ScreenLine Explorer::bottom() const {
   if (is_typing_) return {.text = "/" + filter_, .style = LineStyle::kBold};
   if (!message_.empty()) return {.text = printable(as_bytes(message_), 1000), .style = LineStyle::kBad};
   if (is_among_actors_) return {.text = "up down  enter: its events  q: end", .style = LineStyle::kDim};
-  std::string keys = "up down pgup pgdn home end  enter: show  c: cause  b: back  /: filter";
+  std::string keys = "enter: show  c: cause  b: back  /: filter";
   if (source_.is_live()) keys += "  f: follow";
   if (actors_.size() > 1) keys += "  a: actors";
   return {.text = keys + "  q: end", .style = LineStyle::kDim};

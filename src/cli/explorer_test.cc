@@ -106,6 +106,16 @@ TEST_F(ExplorerTest, actors_are_listed_and_one_is_opened) {
   EXPECT_THAT(selected(), HasSubstr("receiver"));
 }
 
+TEST_F(ExplorerTest, a_row_says_nothing_twice_and_its_keys_fit_a_small_terminal) {
+  source_.chains[id(1)].push_back(event(4, "call", "call theater:simple/actor.init(\"x\")"));
+  source_.first = id(1);
+  source_.live = true;
+  begin();
+  press(Kind::kEnd);
+  EXPECT_THAT(selected(), HasSubstr("  call            actor.init(\"x\")"));
+  EXPECT_LE(explorer_->render({.columns = 80, .rows = 12}).back().text.size(), 80u);
+}
+
 TEST_F(ExplorerTest, the_only_actor_and_a_chosen_one_are_opened_at_once) {
   source_.first = id(2);
   begin();

@@ -3,11 +3,13 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/completion.h"
 #include "cli/man_page.h"
 #include "cli/program.h"
+#include "cli/remote.h"
 #include "manifest/nearest.h"
 #include "theater/bytes.h"
 
@@ -23,7 +25,7 @@ std::optional<std::string> unknown_command(const CLI::App& app) {
     commands.push_back(command->get_name());
   }
   const auto meant = nearest(words.front(), commands);
-  return "theater: there is no command " + printable(as_bytes(words.front()), 100) +
+  return "there is no command " + printable(as_bytes(words.front()), 100) +
          (meant ? "; did you mean " + *meant + "?" : "; theater --help lists them");
 }
 
@@ -33,13 +35,47 @@ LogLevel log_level(const std::string& name) {
   return name == "error" ? LogLevel::kError : LogLevel::kInfo;
 }
 
+/// The commands' names as far as they were read: "channel open".
+std::string command_of(const CLI::App& app) {
+  std::string command;
+  for (const CLI::App* one = &app; !one->get_subcommands().empty();) {
+    one = one->get_subcommands().front();
+    command += (command.empty() ? "" : " ") + one->get_name();
+  }
+  return command;
+}
+
+/// What is no command line, or asks for no more than the help or the version. The exit code.
+int tell_parse_error(CLI::App& app, Context& context, const CLI::ParseError& error) {
+  const auto unknown = unknown_command(app);
+  // CLI11 has many codes; users of Theater know 0 and 1.
+  if (error.get_exit_code() == 0 && !unknown) return app.exit(error);
+  if (error.get_name() == "RuntimeError") return kExitFailed;
+  // It may come before the options have been handed on.
+  context.json |= app.get_option("--json")->count() > 0;
+  const std::string command = command_of(app);
+  const std::string help = "; theater " + (command.empty() ? "" : command + " ") + "--help tells more";
+  tell_error(context, command, Error(ErrorCode::kInvalidArgument, unknown ? *unknown : error.what() + help));
+  return kExitFailed;
+}
+
 /// A configuration that cannot be read stops every command but those that one needs to mend it.
 void refuse_wrong_configuration(CLI::App& app, Context& context, const Error& error) {
   app.parse_complete_callback([&app, &context, &error] {
     if (app.got_subcommand("config") || app.got_subcommand("completion")) return;
-    context.output.error_line("theater: the configuration is wrong\n" + error.to_string());
+    tell_error(context, "", Error(error).with_context("the configuration is wrong"));
     throw CLI::RuntimeError(kExitFailed);
   });
+}
+
+/// Called by this name, which has been that of the server's program, it is `theater server`.
+constexpr std::string_view kServerProgram = "theater-server";
+/// Where older servers and their clients meet.
+constexpr const char* kServerProgramAddress = "127.0.0.1:9000";
+
+bool is_server_program(const char* program) {
+  const std::string_view path(program);
+  return path.substr(path.rfind('/') + 1) == kServerProgram;
 }
 
 int run_program(int argc, char** argv) {
@@ -62,14 +98,14 @@ int run_program(int argc, char** argv) {
   }
   if (!loaded) refuse_wrong_configuration(app, context, loaded.error());
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    if (const auto unknown = unknown_command(app)) {
-      output.error_line(*unknown);
-      return kExitFailed;
+    std::vector<const char*> words(argv, argv + argc);
+    if (argc > 0 && is_server_program(argv[0])) {
+      words.insert(words.begin() + 1, "server");
+      app.get_subcommand("server")->get_option("--address")->default_val(kServerProgramAddress);
     }
-    // CLI11 has many codes; users of Theater know 0 and 1.
-    return app.exit(error) == 0 ? kExitOk : kExitFailed;
+    app.parse(static_cast<int>(words.size()), words.data());
+  } catch (const CLI::ParseError& error) {
+    return tell_parse_error(app, context, error);
   }
   return context.exit_code;
 }

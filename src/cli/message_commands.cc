@@ -15,6 +15,8 @@ struct MessageOptions : RemoteOptions {
   std::string file;
   double timeout_s = 0;
   bool request = false;
+  /// Empty text is a message as well.
+  bool has_text = false;
 };
 
 Result<Bytes> message_of(const MessageOptions& options) {
@@ -25,6 +27,9 @@ Result<Bytes> message_of(const MessageOptions& options) {
 }
 
 Result<void> deliver(Client& client, Context& context, const MessageOptions& options) {
+  if (options.file.empty() && !options.has_text) {
+    return fail(ErrorCode::kInvalidArgument, "there is no message: give it as text (\"\" is an empty one), or -f FILE");
+  }
   const auto message = message_of(options);
   if (!message) return fail(message.error());
   if (!options.request) return client.send(options.actor, *message);
@@ -33,7 +38,11 @@ Result<void> deliver(Client& client, Context& context, const MessageOptions& opt
                      options.timeout_s > 0 ? std::chrono::milliseconds(static_cast<long>(options.timeout_s * 1000))
                                            : context.configuration.duration("server.timeout"));
   if (!answer) return fail(answer.error());
-  show_message(context, *answer);
+  if (context.json) {
+    show_message(context, *answer);
+  } else {
+    context.output.line(printable_lines(as_text(*answer), SIZE_MAX));
+  }
   return {};
 }
 
@@ -42,9 +51,10 @@ CLI::App* add_message_command(CLI::App& app, Context& context, const std::string
   CLI::App* command = app.add_subcommand(name, help);
   add_address(*command, *options);
   add_actor(*command, *options);
-  command->add_option("text", options->text, "The message");
+  const CLI::Option* text = command->add_option("text", options->text, "The message");
   command->add_option("-f,--file", options->file, "A file that is the message (-: standard input)")->type_name("FILE");
-  command->callback([options, name, &context] {
+  command->callback([options, text, name, &context] {
+    options->has_text = text->count() > 0;
     run_remote(context, name, *options, [&](Client& client) { return deliver(client, context, *options); });
   });
   return command;

@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
 #include "base/clock.h"
+#include "theater/bytes.h"
 
 namespace theater::cli {
 
@@ -57,6 +59,20 @@ std::string grouped(std::uint64_t number) {
   std::string text = std::to_string(number);
   for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
   return text;
+}
+
+std::string printable_lines(std::string_view text, std::size_t max_bytes, std::size_t indent) {
+  constexpr std::string_view kTab = "        ";
+  std::string lines;
+  for (bool is_first = true; !text.empty() && lines.size() < max_bytes; is_first = false) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string line;
+    for (const char& c : text.substr(0, end)) line += c == '\t' ? kTab : std::string_view(&c, 1);
+    if (!is_first) lines += "\n" + std::string(line.empty() ? 0 : indent, ' ');
+    lines += printable(as_bytes(line), max_bytes - std::min(max_bytes, lines.size()));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
 }
 
 std::string byte_size(std::uint64_t bytes) {

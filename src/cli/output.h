@@ -45,6 +45,9 @@ class Output {
 std::string clock_time(std::uint64_t time_ns);
 /// "1,234,567".
 std::string grouped(std::uint64_t number);
+/// A text that may hold anything, on as many lines as it has, each as printable() shows it, with blanks for tabs. From
+/// the second line on it stands behind `indent` blanks. Cut to about `max_bytes`.
+std::string printable_lines(std::string_view text, std::size_t max_bytes, std::size_t indent = 0);
 /// "12.3 MiB".
 std::string byte_size(std::uint64_t bytes);
 

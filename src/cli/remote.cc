@@ -15,6 +15,9 @@
 namespace theater::cli {
 namespace {
 
+/// All that a compiler says is part of an error.
+constexpr std::size_t kErrorBytes = 1u << 20;
+
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -86,7 +89,8 @@ void tell_error(Context& context, const std::string& name, const Error& error) {
     const nlohmann::json json = {{"error", {{"code", to_string(error.code())}, {"message", error.to_string()}}}};
     context.output.line(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
-    context.output.error_line(context.output.bad("theater " + name + ": ") + error.to_string());
+    context.output.error_line(context.output.bad(name.empty() ? "theater: " : "theater " + name + ": ") +
+                              printable_lines(error.to_string(), kErrorBytes));
   }
 }
 

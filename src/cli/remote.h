@@ -29,7 +29,7 @@ bool names_an_actor(const std::string& source, const RemoteOptions& options);
 /// For what was taken for an actor though it may have been meant as a path.
 Error neither_here_nor_there(const std::string& source, const RemoteOptions& options, Error error);
 
-/// On standard error, or as an object with --json.
+/// On standard error, or as an object with --json. `name` is the command's, or empty before one is known.
 void tell_error(Context& context, const std::string& name, const Error& error);
 /// Runs a command's body and tells its error.
 template <class Body>

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "cli/interrupts.h"
 #include "cli/paths.h"
+#include "cli/remote.h"
 
 namespace theater::cli {
 namespace {
@@ -133,7 +134,7 @@ class Run {
 
   int execute() {
     if (auto ran = start_and_wait(); !ran) {
-      context_.output.error_line(context_.output.bad("theater " + options_.command + ": ") + ran.error().to_string());
+      tell_error(context_, options_.command, ran.error());
       return kExitFailed;
     }
     // The end is part of each chain, so it comes before the chains are verified.
@@ -209,8 +210,8 @@ class Run {
     for (const ResumedActor& actor : runtime_->resume()) {
       if (actor.error) {
         failed_ = true;
-        context_.output.error_line(context_.output.bad("not resumed: ") + actor.name + " (" + to_string(actor.id) +
-                                   "): " + actor.error->to_string());
+        tell_error(context_, options_.command,
+                   Error(*actor.error).with_context("not resumed: " + actor.name + " (" + to_string(actor.id) + ")"));
         continue;
       }
       actors_.push_back(actor.id);
@@ -257,7 +258,7 @@ class Run {
   void save(const ActorId& id, const std::string& file) {
     if (auto saved = runtime_->save_chain(id, file); !saved) {
       failed_ = true;
-      context_.output.error_line(context_.output.bad("theater " + options_.command + ": ") + saved.error().to_string());
+      tell_error(context_, options_.command, saved.error());
     }
   }
 

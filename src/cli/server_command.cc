@@ -295,7 +295,7 @@ void add_server_command(CLI::App& app, Context& context) {
   command->callback([options, command, &context] {
     if (!command->get_subcommands().empty()) return;
     if (const auto served = serve(*options, context); !served) {
-      context.output.error_line(context.output.bad("theater server: ") + served.error().to_string());
+      tell_error(context, "server", served.error());
       context.exit_code = kExitFailed;
     }
   });

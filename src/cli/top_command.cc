@@ -52,6 +52,9 @@ class Watcher {
                         .memory_bytes = whole->memory_bytes,
                         .restarts = json.is_object() ? json.value("restarts", std::uint64_t{0}) : 0,
                         .turn_ns = std::nullopt,
+                        .turns = whole->turns,
+                        .fuel = whole->fuel_used,
+                        .fuel_per_turn = 0,
                         .rate = 0});
     }
     note_ =
@@ -93,6 +96,7 @@ void show_json(const TopTable& table, Context& context) {
                       {"mailbox_messages", actor.mailbox},
                       {"memory_bytes", actor.memory_bytes},
                       {"restarts", actor.restarts}});
+    actors.back()["fuel_per_turn"] = actor.fuel_per_turn;
     actors.back()["turn_ns"] = actor.turn_ns ? nlohmann::ordered_json(*actor.turn_ns) : nlohmann::ordered_json(nullptr);
   }
   context.output.line(one_line({{"actors", actors}}));

@@ -15,6 +15,12 @@ namespace {
 
 using Order = TopTable::Order;
 
+/// Of the columns before the status, with the blanks between them.
+constexpr std::size_t kFigureColumns = 53;
+constexpr std::size_t kStatusColumns = 9;
+constexpr std::size_t kNameColumnsMin = 18;
+constexpr std::size_t kIdColumns = 8;
+
 struct OrderName {
   const char* name;
   const char* key;
@@ -45,7 +51,21 @@ bool read_day_ns(const std::string& time, std::uint64_t& day_ns) {
 }
 
 std::string column(const std::string& text, std::size_t columns) {
-  return std::string(columns - std::min(columns, text.size()), ' ') + text + "  ";
+  return std::string(columns - std::min(columns, text.size()), ' ') + text + " ";
+}
+
+/// "999", "12.3k", "4.5M".
+std::string short_count(std::uint64_t count) {
+  constexpr const char* kUnits[] = {"", "k", "M", "G", "T"};
+  auto size = static_cast<double>(count);
+  std::size_t unit = 0;
+  while (size >= 1000 && unit + 1 < std::size(kUnits)) {
+    size /= 1000;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof(text), unit == 0 ? "%.0f%s" : "%.1f%s", size, kUnits[unit]);
+  return text;
 }
 
 /// "12 us", "3.4 ms".
@@ -108,6 +128,11 @@ void TopTable::look(std::vector<TopActor> actors, std::uint64_t time_ns) {
   const double seconds = static_cast<double>(time_ns - looked_ns_) / static_cast<double>(kNsPerSecond);
   for (TopActor& actor : actors) {
     const auto known = before.find(actor.id);
+    // One that was started anew counts from zero again.
+    const bool is_same_run = known != before.end() && actor.turns >= known->second->turns;
+    const std::uint64_t turns = actor.turns - (is_same_run ? known->second->turns : 0);
+    const std::uint64_t fuel = actor.fuel - (is_same_run ? std::min(actor.fuel, known->second->fuel) : 0);
+    actor.fuel_per_turn = turns > 0 ? fuel / turns : is_same_run ? known->second->fuel_per_turn : 0;
     if (known == before.end()) continue;
     if (actor.events >= known->second->events && seconds > 0) {
       actor.rate = static_cast<double>(actor.events - known->second->events) / seconds;
@@ -169,17 +194,25 @@ std::vector<ScreenLine> TopTable::render(ScreenSize size, const std::string& not
                       " messages wait, " + byte_size(memory);
   if (paused_) title += "  paused";
   if (!note.empty()) title += "  " + note;
+  // The name is what a person looks for: it has what is left, and before the id.
+  std::size_t name_columns = kNameColumnsMin;
+  for (const TopActor& actor : actors_) name_columns = std::max(name_columns, actor.name.size() + 2);
+  const std::size_t room = size.columns - std::min(size.columns, kFigureColumns + kStatusColumns);
+  if (size.columns > 0) name_columns = std::clamp(room - std::min(room, kIdColumns), kNameColumnsMin, name_columns);
   std::vector<ScreenLine> lines = {{.text = title, .style = LineStyle::kBold},
-                                   {.text = column("EVENTS/S", 10) + column("MAILBOX", 8) + column("TURN", 9) +
-                                            column("MEMORY", 10) + column("RESTARTS", 8) + "STATUS    ID        NAME",
+                                   {.text = column("EVENTS/S", 9) + column("MAILBOX", 7) + column("TURN", 8) +
+                                            column("FUEL", 6) + column("MEMORY", 9) + column("RESTARTS", 8) +
+                                            fitted("STATUS", kStatusColumns) + fitted("NAME", name_columns) + "ID",
                                     .style = LineStyle::kDim}};
   for (std::size_t place = top_; place < actors_.size() && lines.size() + 1 < size.rows; ++place) {
     const TopActor& actor = actors_[place];
-    lines.push_back({.text = column(grouped(static_cast<std::uint64_t>(std::llround(actor.rate))), 10) +
-                             column(grouped(actor.mailbox), 8) +
-                             column(actor.turn_ns ? duration(*actor.turn_ns) : "-", 9) +
-                             column(byte_size(actor.memory_bytes), 10) + column(grouped(actor.restarts), 8) +
-                             fitted(actor.status, 10) + to_string(actor.id).substr(0, 8) + "  " + actor.name});
+    // The events of a turn that waits for nothing have one time.
+    const std::uint64_t turn_ns = actor.turn_ns.value_or(0);
+    lines.push_back({.text = column(grouped(static_cast<std::uint64_t>(std::llround(actor.rate))), 9) +
+                             column(grouped(actor.mailbox), 7) + column(turn_ns > 0 ? duration(turn_ns) : "-", 8) +
+                             column(short_count(actor.fuel_per_turn), 6) + column(byte_size(actor.memory_bytes), 9) +
+                             column(grouped(actor.restarts), 8) + fitted(actor.status, kStatusColumns) +
+                             fitted(actor.name, name_columns - 1) + " " + to_string(actor.id).substr(0, kIdColumns)});
   }
   while (lines.size() + 1 < size.rows) lines.push_back({.text = ""});
   lines.push_back({.text = "order: r rate, b mailbox, t turn, m memory, s restarts, n name  p: pause  q: end",

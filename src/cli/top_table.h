@@ -22,6 +22,11 @@ struct TopActor {
   std::uint64_t restarts = 0;
   /// Of its latest turns, in all; none where it has had none since it was looked at last.
   std::optional<std::uint64_t> turn_ns;
+  /// Since it last started.
+  std::uint64_t turns = 0;
+  std::uint64_t fuel = 0;
+  /// Of a turn, the mean since the look before in which it had one.
+  std::uint64_t fuel_per_turn = 0;
   /// Events a second since the look before.
   double rate = 0;
 };

@@ -85,6 +85,36 @@ TEST(TopTable, a_turns_time_stays_while_nothing_happens) {
   EXPECT_THAT(first_row(table), HasSubstr("1.5 us"));
 }
 
+TEST(TopTable, fuel_is_that_of_a_turn_since_the_look_before) {
+  TopTable table;
+  TopActor one = actor(1, "x", 1);
+  one.turns = 10;
+  one.fuel = 1'000;
+  table.look({one}, 1);
+  EXPECT_EQ(table.actors()[0].fuel_per_turn, 100u);
+  one.turns = 20;
+  one.fuel = 124'000;
+  table.look({one}, 2);
+  EXPECT_THAT(first_row(table), HasSubstr(" 12.3k "));
+  table.look({one}, 3);
+  EXPECT_EQ(table.actors()[0].fuel_per_turn, 12'300u);
+  one.turns = 2;
+  one.fuel = 10;
+  table.look({one}, 4);
+  EXPECT_EQ(table.actors()[0].fuel_per_turn, 5u);
+}
+
+TEST(TopTable, a_name_is_seen_on_a_small_terminal_and_a_turn_without_a_time_shows_none) {
+  TopTable table;
+  TopActor one = actor(1, "a-name-of-17-char", 1);
+  one.turn_ns = 0;
+  table.look({one}, 1);
+  EXPECT_THAT(first_row(table).substr(0, 80), HasSubstr("a-name-of-17-char"));
+  EXPECT_THAT(first_row(table), HasSubstr(" - "));
+  const std::string wide = table.render({.columns = 120, .rows = 10}, "").at(2).text;
+  EXPECT_THAT(wide, HasSubstr("a-name-of-17-char  01000000"));
+}
+
 TEST(TopTable, rows_beyond_the_screen_are_reached_and_keys_end_it) {
   TopTable table;
   std::vector<TopActor> actors;

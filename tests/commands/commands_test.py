@@ -111,6 +111,36 @@ class Commands(unittest.TestCase):
         self.assertIn("--checkpoint", self.run_theater("verify", self.note, status=1))
         self.assertEqual(self.json_of("verify", "--head", "00", self.data, status=1)[0]["error"]["code"], "invalid-argument")
 
+    # errors
+
+    def test_every_commands_error_is_an_object_with_json(self):
+        nowhere = self.folder / "nowhere"
+        for arguments, code in (([], "invalid-argument"), (["perform"], "invalid-argument"), (["inspect"], "invalid-argument"),
+                                (["list", "--nonsense"], "invalid-argument"), (["build", nowhere], "not-found"),
+                                (["run", nowhere], "not-found"), (["run"], "invalid-argument"), (["run", nowhere, "--send", "x"], "invalid-argument"),
+                                (["fork", self.data, "--actor", "collect", "--at", "1000000"], "not-found"),
+                                (["fork", self.data, "--actor", "collect", "--at", "5", "--with", nowhere], "not-found"),
+                                (["create", "Wrong"], "invalid-argument"),
+                                (["message", "x"], "invalid-argument"), (["list-stored", "--chains-dir", nowhere], "not-found")):
+            with self.subTest(arguments=arguments):
+                told = self.json_of(*arguments, status=1)[-1]
+                self.assertEqual(told["error"]["code"], code, told)
+        # Its log is on standard error.
+        served = subprocess.run([THEATER, "--json", "server", "--no-socket", "-a", "nonsense"], capture_output=True, check=False, timeout=60,
+                                env=self.environment())
+        self.assertEqual((served.returncode, json.loads(served.stdout)["error"]["code"]), (1, "invalid-argument"))
+        self.assertIn("theater inspect: actor is required; theater inspect --help", self.run_theater("inspect", status=1))
+
+    def test_what_a_compiler_says_is_shown_as_it_says_it(self):
+        project = self.folder / "broken"
+        project.mkdir()
+        (project / "broken.c").write_text("int main( {\n")
+        (project / "manifest.toml").write_text('name = "broken"\nversion = "1.0.0"\ncomponent = "broken.wasm"\n')
+        said = self.run_theater("build", project, status=1)
+        self.assertIn("broken.c:1:", said)
+        self.assertNotIn("\\x0a", said)
+        self.assertIn("\n", self.json_of("build", project, status=1)[0]["error"]["message"])
+
     # bundle
 
     def test_a_bundle_has_all_that_belongs_to_the_actor(self):
@@ -410,6 +440,9 @@ class Commands(unittest.TestCase):
         told = json.loads(self.run_theater("--json", "doctor", bad, status=1))
         self.assertFalse(told["ok"])
         self.assertIn("which its manifest does not grant", " ".join(one["text"] for one in told["findings"] if one["level"] == "problem"))
+        said = self.run_theater("doctor", bad, status=1)
+        self.assertIn("\n         [[handler]]\n", said)
+        self.assertNotIn("\\x0a", said)
         denied = self.folder / "denied.toml"
         denied.write_text(f"name = 'denied'\ncomponent = '{component}'\n[[handler]]\ntype = 'runtime'\n[[handler]]\ntype = "
                           "'message-server'\n[[handler]]\ntype = 'random'\n[permission_policy.runtime]\ntype = 'disallow'\n")

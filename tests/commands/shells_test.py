@@ -36,7 +36,7 @@ OLDER = {
     "channel open": "-m --message -f --file",
     "list-stored": "--chains-dir",
     "completion": "",
-    "server": "-a --address",
+    "server": "-a --address -l --log-level --log-filter --log-dir --log-stdout",
 }
 
 
@@ -177,6 +177,23 @@ class Shells(unittest.TestCase):
             text = self.run_it(PROGRAM, *command.split(), "--help") + self.run_it(PROGRAM, "--help")
             known = set(re.findall(r"(?<![\w-])(--?[a-zA-Z][a-z-]*)", text))
             self.assertEqual(set(options.split()) - known, set(), command)
+
+    def test_the_server_has_a_program_of_its_own(self):
+        program = str(pathlib.Path(PROGRAM).with_name("theater-server"))
+        self.assertIn("127.0.0.1:9000", self.run_it(program, "--help"))
+        self.assertNotIn("127.0.0.1:9000", self.run_it(PROGRAM, "server", "--help"))
+        self.assertIn("version", self.run_it(program, "status"))
+        logs = self.folder / "logs"
+        with subprocess.Popen([program, "-a", "127.0.0.1:0", "--socket", self.folder / "own.sock", "-l", "debug", "--log-filter",
+                               "info,theater=debug", "--log-dir", logs, "--log-stdout"], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as server:
+            while not (line := server.stdout.readline().decode()).startswith("listening on 127.0.0.1:"):
+                self.assertNotEqual(line, "")
+            self.assertNotIn(":9000", line)
+            self.assertIn("actors", self.run_it(PROGRAM, "list", "-a", f"unix:{self.folder}/own.sock"))
+            server.terminate()
+            server.stdout.read()
+        self.assertEqual(server.returncode, 0)
+        self.assertTrue((logs / "theater-server.log").exists())
 
     def test_exit_codes_are_0_and_1_whatever_the_command_line_has(self):
         for arguments in (["--help"], ["--version"], ["events", "--help"], ["list"]):

@@ -29,5 +29,10 @@ run(${CMAKE_COMMAND} -G Ninja -S ${WORK_FOLDER}/installed/${SHARE_FOLDER}/exampl
   -D CMAKE_CXX_COMPILER=${CXX} -D CMAKE_PREFIX_PATH=${WORK_FOLDER}/installed)
 run(${CMAKE_COMMAND} --build ${WORK_FOLDER}/example)
 
+# The program by both of its names.
+foreach(program theater theater-server)
+  run(${WORK_FOLDER}/installed/${BIN_FOLDER}/${program} --version)
+endforeach()
+
 # The archives are large and nobody reads them again.
 file(REMOVE_RECURSE ${WORK_FOLDER})

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """commands_test.py THEATER COMPONENTS: the program's commands against a running server."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -86,6 +87,7 @@ class Commands(unittest.TestCase):
         actor = self.run_it("start", self.manifest("updated", "guests/update_first")).strip()
         self.run_it("send", "updated", "1")
         self.assertEqual(self.run_it("request", "updated", "?"), "first 1 1\n")
+        self.assertRegex(self.run_it("inspect", "updated"), r"\nruns     component [0-9a-f]{64}, spawned at event 0\n")
         second = os.path.join(COMPONENTS, "guests/update_second.wasm")
         said = self.run_it("update", "updated", second, "--preflight", code=2)
         self.assertIn("DIFFERS  updated was left as it is", said)
@@ -96,6 +98,10 @@ class Commands(unittest.TestCase):
         self.assertEqual(self.run_it("request", "updated", "?"), "first 1 1\n")
         self.assertIn("UPDATED  updated: ", self.run_it("update", "updated", second))
         self.assertEqual(self.run_it("request", actor, "?"), "second 1 0\n")
+        with open(second, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        self.assertRegex(self.run_it("inspect", "updated"), rf"\nruns     component {digest}, updated at event \d+\n")
+        self.assertEqual(json.loads(self.run_it("--json", "inspect", "updated"))["component"], digest)
         self.run_it("update", "updated", os.path.join(COMPONENTS, "boss.wasm"), code=1)
         self.assertIn("theater:simple/supervisor", self.said)
         self.run_it("update", "updated", second + ".none", code=1)
