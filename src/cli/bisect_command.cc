@@ -4,6 +4,7 @@
 
 #include "chain/event_stream.h"
 #include "cli/commands.h"
+#include "cli/local_source.h"
 #include "cli/remote.h"
 #include "cli/source_options.h"
 
@@ -15,6 +16,7 @@ using nlohmann::ordered_json;
 constexpr int kExitHoldsNowhere = 1;
 
 struct BisectOptions : SourceOptions {
+  RemoteOptions remote;
   std::string condition;
   std::uint64_t until = UINT64_MAX;
 };
@@ -24,10 +26,14 @@ struct FoundEvent {
   std::optional<Event> event;
 };
 
-Result<FoundEvent> run(const BisectOptions& options) {
+Result<FoundEvent> run(const BisectOptions& options, const Context& context) {
   const auto condition = replay::Condition::parse(options.condition);
   if (!condition) return fail(condition.error());
-  auto opened = open_source(options);
+  const auto local = LocalSource::find(context.configuration, options.remote, options.source);
+  if (!local) return fail(local.error());
+  SourceOptions here = options;
+  here.source = local->path();
+  auto opened = open_source(here);
   if (!opened) return fail(std::move(opened.error()));
   Watch watch("Searching " + options.source);
   watch.watch(opened->options, options.until);
@@ -67,6 +73,7 @@ void add_bisect_command(CLI::App& app, Context& context) {
   auto options = std::make_shared<BisectOptions>();
   CLI::App* command = app.add_subcommand("bisect", "Find the first event of a chain at which a condition holds");
   add_source_options(*command, *options);
+  add_address(*command, options->remote);
   command
       ->add_option("--when", options->condition,
                    "The condition on an event and the state after it, e.g. 'state.count > 3' (docs/replay.md)")
@@ -77,7 +84,7 @@ void add_bisect_command(CLI::App& app, Context& context) {
       "Exit codes: 0 found; 1 it holds nowhere; 2 it cannot be told, or the condition is not understood; 130 "
       "interrupted.");
   command->callback([options, &context] {
-    const auto found = run(*options);
+    const auto found = run(*options, context);
     if (found) {
       context.exit_code = found->event ? kExitOk : kExitHoldsNowhere;
       return show(*options, context, *found);

@@ -4,8 +4,8 @@
 
 #include "base/clock.h"
 #include "cli/commands.h"
-#include "cli/fetched_bundle.h"
 #include "cli/json.h"
+#include "cli/local_source.h"
 #include "cli/remote.h"
 #include "cli/source_options.h"
 #include "replay/component_shelf.h"
@@ -89,12 +89,10 @@ class Replay {
 
   /// Its exit code; an error when it cannot begin.
   Result<int> run() {
-    if (!names_an_actor(options_.source, options_.remote)) return run(options_);
-    // Re-run here, so that the server need not be believed.
-    const auto fetched = FetchedBundle::fetch(context_.configuration, options_.remote, options_.source);
-    if (!fetched) return fail(fetched.error());
+    const auto local = LocalSource::find(context_.configuration, options_.remote, options_.source);
+    if (!local) return fail(local.error());
     SourceOptions here = options_;
-    here.source = fetched->path();
+    here.source = local->path();
     return run(here);
   }
 

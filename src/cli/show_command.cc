@@ -4,6 +4,7 @@
 #include "cli/decoded_event.h"
 #include "cli/event_sheet.h"
 #include "cli/json.h"
+#include "cli/local_source.h"
 #include "cli/progress.h"
 #include "cli/remote.h"
 #include "cli/source_options.h"
@@ -16,6 +17,7 @@ using nlohmann::ordered_json;
 constexpr std::size_t kValueBytes = 4096;
 
 struct ShowOptions : SourceOptions {
+  RemoteOptions remote;
   std::uint64_t sequence = 0;
   bool full = false;
 };
@@ -26,7 +28,11 @@ class Sheet {
   Sheet(const ShowOptions& options, Context& context) : options_(options), context_(context) {}
 
   Result<void> run() {
-    auto opened = open_source(options_);
+    const auto local = LocalSource::find(context_.configuration, options_.remote, options_.source);
+    if (!local) return fail(local.error());
+    SourceOptions here = options_;
+    here.source = local->path();
+    auto opened = open_source(here);
     if (!opened) return fail(std::move(opened.error()));
     auto found = find(*opened->chain);
     if (!found) return fail(std::move(found.error()));
@@ -90,6 +96,7 @@ void add_show_command(CLI::App& app, Context& context) {
   CLI::App* command =
       app.add_subcommand("show", "Show one event with its values, by the types and field names of the component");
   add_source_options(*command, *options);
+  add_address(*command, options->remote);
   command->add_option("sequence", options->sequence, "The event's sequence")->required()->type_name("SEQ");
   command->add_flag("--full", options->full, "Values at their full length");
   command->footer("Exit codes: 0 shown; 1 there is no such event, or the chain is broken.");

@@ -260,6 +260,9 @@ class Commands(unittest.TestCase):
         self.assertIn("exists already", self.said)
         report = json.loads(self.run_it("--json", "replay", "kept-there"))
         self.assertEqual((report["result"], report["source"], report["actor"]), ("same", "kept-there", actor))
+        found = json.loads(self.run_it("--json", "bisect", "kept-there", "--when", "state contains 'two'"))
+        self.assertEqual((found["source"], found["event"]["kind"]), ("kept-there", "returned"))
+        self.assertIn("two", self.run_it("show", "kept-there", str(found["sequence"])))
         first = json.loads(self.run_it("--json", "events", "kept-there", "-k", "returned", "--range", "3..").splitlines()[0])
         forked = self.run_it("fork", actor, "--at", str(first["sequence"])).strip()
         self.assertEqual(self.run_it("state", forked), "one\n")
@@ -268,7 +271,9 @@ class Commands(unittest.TestCase):
         for command in [("bundle", "nobody-there", "-o", path + "2"), ("fork", "nobody-there", "--at", "1")]:
             self.run_it(*command, code=1)
             self.assertIn("no file or folder nobody-there", self.said)
-        self.run_it("replay", "nobody-there", code=2)
+        for command in [("replay", "nobody-there"), ("bisect", "nobody-there", "--when", "sequence > 1")]:
+            self.run_it(*command, code=2)
+            self.assertIn("no file or folder nobody-there", self.said)
         self.assertFalse(os.path.exists(path + "2"))
 
     def test_by_tcp_with_this_users_token(self):

@@ -1,4 +1,4 @@
-#include "cli/fetched_bundle.h"
+#include "cli/local_source.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -6,13 +6,14 @@
 
 namespace theater::cli {
 
-FetchedBundle::~FetchedBundle() {
+LocalSource::~LocalSource() {
   std::error_code ignored;
   if (!folder_.empty()) std::filesystem::remove_all(folder_, ignored);
 }
 
-Result<FetchedBundle> FetchedBundle::fetch(const Configuration& configuration, const RemoteOptions& remote,
-                                           const std::string& source) {
+Result<LocalSource> LocalSource::find(const Configuration& configuration, const RemoteOptions& remote,
+                                      const std::string& source) {
+  if (!names_an_actor(source, remote)) return LocalSource(source);
   auto client = find_server(configuration, remote);
   if (!client) return fail(std::move(client.error()));
   std::error_code error;
@@ -21,7 +22,7 @@ Result<FetchedBundle> FetchedBundle::fetch(const Configuration& configuration, c
     return fail(ErrorCode::kIo, "cannot make a folder for what comes from the server: " +
                                     (error ? error.message() : std::string(std::strerror(errno))));
   }
-  FetchedBundle fetched;
+  LocalSource fetched((std::filesystem::path(folder) / "actor.bundle").string());
   fetched.folder_ = folder;
   if (auto saved = client->save_bundle(source, fetched.path()); !saved) {
     return fail(neither_here_nor_there(source, remote, std::move(saved.error())));
