@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <random>
 
@@ -160,6 +161,8 @@ TEST_P(RegistryWorld, the_manifest_may_name_the_only_names_and_groups) {
   for (const std::string verb : {"join", "leave", "members", "publish"}) {
     EXPECT_THAT(ask(a, verb + " gossip"), StartsWith("error not permitted: ")) << verb;
   }
+  const auto is_refusal = [](const Event& event) { return event.note_type == "permission.refused"; };
+  EXPECT_EQ(std::ranges::count_if(world.events(a), is_refusal), 5) << "each refusal is an event";
 }
 
 // Groups --------------------------------------------------------------------------------------------------------------
