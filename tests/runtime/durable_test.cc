@@ -176,7 +176,7 @@ TEST_F(Durable, an_actor_at_rest_of_which_memory_has_nothing_left_is_told_of_fro
   const auto before = runtime->events(child).value();
   const ActorId other = spawn("other", "guests/echo");
   const std::string text(900, 'x');
-  for (int i = 0; i < 1'000; ++i) ASSERT_EQ(ask_text(other, text), text);
+  for (int i = 0; i < 4'000; ++i) ASSERT_EQ(ask_text(other, text), text);
   EXPECT_EQ(ask_text(boss, "events " + to_string(child)), told) << "its parent";
   EXPECT_EQ(runtime->events(child).value(), before);
   std::vector<Event> followed;
