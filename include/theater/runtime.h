@@ -13,6 +13,7 @@
 #include "theater/bytes.h"
 #include "theater/error.h"
 #include "theater/event.h"
+#include "theater/event_history.h"
 #include "theater/handler.h"
 #include "theater/handlers.h"
 #include "theater/id.h"
@@ -319,8 +320,12 @@ class Runtime {
   /// Waits for each shard, but for this time at most.
   WaitReport waits(std::chrono::milliseconds patience = std::chrono::milliseconds(200)) const;
 
-  /// What is kept of an actor's chain, from a sequence on; also after its end.
-  Result<std::vector<Event>> events(const ActorId& id, std::uint64_t from_sequence = 0) const;
+  /// What is kept of an actor's chain, from a sequence on, up to so many events; also after its end. kCorrupt.
+  Result<std::vector<Event>> events(const ActorId& id, std::uint64_t from_sequence = 0,
+                                    std::uint64_t events_max = UINT64_MAX) const;
+  /// The same, for many: a tenth of the memory.
+  Result<std::unique_ptr<EventHistory>> history(const ActorId& id, std::uint64_t from_sequence = 0,
+                                                std::uint64_t events_max = UINT64_MAX) const;
   /// Verifies what is kept of the chain against the actor's head.
   Result<ChainReport> verify(const ActorId& id) const;
   /// Writes what is kept of the chain to a file that `theater verify` reads.

@@ -1,6 +1,8 @@
 #include "api/event_feed.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace theater::api {
 
@@ -30,20 +32,19 @@ void EventFeed::put(const Event& event) {
   ready_();
 }
 
-void EventFeed::begin(std::vector<Event> history) {
+void EventFeed::begin(std::unique_ptr<EventHistory> history) {
   {
     const std::lock_guard lock(mutex_);
-    history_ = std::move(history);
-    if (!history_.empty()) {
+    if (history && history->size() > 0) {
+      history_ = std::move(history);
       // The history is one actor's, and so is what came meanwhile.
-      const std::uint64_t last = history_.back().sequence;
-      while (!live_.empty() && live_.front().sequence <= last) {
+      while (!live_.empty() && live_.front().sequence < history_->next_sequence()) {
         live_bytes_ -= weight(live_.front());
         live_.pop_front();
       }
     }
     begun_ = true;
-    if (history_.empty() && live_.empty() && !cut_) return;
+    if (!history_ && live_.empty() && !cut_) return;
     told_ = true;
   }
   ready_();
@@ -51,22 +52,38 @@ void EventFeed::begin(std::vector<Event> history) {
 
 std::vector<Event> EventFeed::take(std::size_t events_max) {
   std::vector<Event> taken;
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (!begun_) return taken;
-  while (taken.size() < events_max && history_next_ < history_.size()) {
-    taken.push_back(std::move(history_[history_next_++]));
-  }
-  if (history_next_ == history_.size() && history_next_ > 0) {
-    history_ = {};
-    history_next_ = 0;
+  if (history_) {
+    // Decoding takes its time, and shards put in meanwhile.
+    lock.unlock();
+    taken = take_history(events_max);
+    if (!taken.empty()) return taken;
+    lock.lock();
+    history_.reset();
   }
   while (taken.size() < events_max && !live_.empty()) {
     live_bytes_ -= weight(live_.front());
     taken.push_back(std::move(live_.front()));
     live_.pop_front();
   }
-  if (history_.empty() && live_.empty()) told_ = false;
+  if (live_.empty()) told_ = false;
   return taken;
+}
+
+std::vector<Event> EventFeed::take_history(std::size_t events_max) {
+  if (decoded_next_ == decoded_.size()) {
+    decoded_ = history_->next();
+    decoded_next_ = 0;
+  }
+  const std::size_t count = std::min(events_max, decoded_.size() - decoded_next_);
+  const auto begin = decoded_.begin() + static_cast<std::ptrdiff_t>(decoded_next_);
+  decoded_next_ += count;
+  if (count == decoded_.size()) {
+    decoded_next_ = 0;
+    return std::exchange(decoded_, {});
+  }
+  return {std::make_move_iterator(begin), std::make_move_iterator(begin + static_cast<std::ptrdiff_t>(count))};
 }
 
 bool EventFeed::cut() const {

@@ -11,6 +11,7 @@
 
 #include "theater/error.h"
 #include "theater/event.h"
+#include "theater/event_history.h"
 
 namespace theater::api {
 
@@ -29,11 +30,11 @@ class EventFeed {
 
   /// An event that was just recorded. Beyond the bounds the feed is cut: it takes nothing more.
   void put(const Event& event);
-  /// What was recorded before, in order, once. Events that came by put() meanwhile follow, those that are in both once.
-  /// Nothing can be taken before this.
-  void begin(std::vector<Event> history);
+  /// What was recorded before, once; null: nothing. Events that came by put() meanwhile follow, those that are in both
+  /// once. Nothing can be taken before this.
+  void begin(std::unique_ptr<EventHistory> history);
 
-  /// Up to `events_max` events in order; empty when nothing is there now.
+  /// Up to `events_max` events in order; empty when nothing is there now. One thread at a time.
   std::vector<Event> take(std::size_t events_max);
   /// The reader was too slow: after what take() still gives, nothing comes.
   bool cut() const;
@@ -42,12 +43,15 @@ class EventFeed {
 
  private:
   static std::size_t weight(const Event& event);
+  std::vector<Event> take_history(std::size_t events_max);
 
   const FeedBounds bounds_;
   const std::function<void()> ready_;
   mutable std::mutex mutex_;
-  std::vector<Event> history_;
-  std::size_t history_next_ = 0;
+  /// Once begun, only whoever takes uses it, and what was decoded of it.
+  std::unique_ptr<EventHistory> history_;
+  std::vector<Event> decoded_;
+  std::size_t decoded_next_ = 0;
   std::deque<Event> live_;
   std::size_t live_bytes_ = 0;
   bool begun_ = false;

@@ -21,6 +21,24 @@ std::vector<std::uint64_t> take_all(EventFeed& feed, std::size_t at_once = 3) {
   }
 }
 
+/// A history that gives two events at once.
+class Kept final : public EventHistory {
+ public:
+  explicit Kept(std::vector<Event> events) : events_(std::move(events)) {}
+
+  std::vector<Event> next() override {
+    std::vector<Event> given;
+    while (given.size() < 2 && next_ < events_.size()) given.push_back(events_[next_++]);
+    return given;
+  }
+  std::uint64_t size() const override { return events_.size(); }
+  std::uint64_t next_sequence() const override { return events_.empty() ? 0 : events_.back().sequence + 1; }
+
+ private:
+  const std::vector<Event> events_;
+  std::size_t next_ = 0;
+};
+
 using Sequences = std::vector<std::uint64_t>;
 
 TEST(EventFeed, HistoryAndWhatCameMeanwhileAreGivenOnceAndInOrder) {
@@ -29,7 +47,7 @@ TEST(EventFeed, HistoryAndWhatCameMeanwhileAreGivenOnceAndInOrder) {
   feed.put(numbered(4));
   feed.put(numbered(5));
   EXPECT_TRUE(feed.take(10).empty());
-  feed.begin({numbered(2), numbered(3), numbered(4)});
+  feed.begin(std::make_unique<Kept>(std::vector<Event>{numbered(2), numbered(3), numbered(4)}));
   feed.put(numbered(6));
   EXPECT_EQ(take_all(feed), (Sequences{2, 3, 4, 5, 6}));
 }
@@ -37,7 +55,7 @@ TEST(EventFeed, HistoryAndWhatCameMeanwhileAreGivenOnceAndInOrder) {
 TEST(EventFeed, TellsOnceUntilAllIsTaken) {
   int told = 0;
   EventFeed feed({}, [&] { ++told; });
-  feed.begin({});
+  feed.begin(nullptr);
   EXPECT_EQ(told, 0);
   feed.put(numbered(0));
   feed.put(numbered(1));
@@ -52,7 +70,7 @@ TEST(EventFeed, TellsOnceUntilAllIsTaken) {
 
 TEST(EventFeed, ASlowReaderIsCutAndStillGetsWhatWasWaiting) {
   EventFeed feed({.events = 3, .bytes = 1u << 20}, [] {});
-  feed.begin({});
+  feed.begin(nullptr);
   for (std::uint64_t i = 0; i < 10; ++i) feed.put(numbered(i));
   EXPECT_TRUE(feed.cut());
   EXPECT_EQ(take_all(feed), (Sequences{0, 1, 2}));
@@ -62,7 +80,7 @@ TEST(EventFeed, ASlowReaderIsCutAndStillGetsWhatWasWaiting) {
 
 TEST(EventFeed, BytesAreBoundedTooButOneLargeEventFits) {
   EventFeed feed({.events = 100, .bytes = 4096}, [] {});
-  feed.begin({});
+  feed.begin(nullptr);
   feed.put(numbered(0, 10'000));
   EXPECT_FALSE(feed.cut());
   feed.put(numbered(1));

@@ -24,9 +24,7 @@ bool EventFilter::matches(const Event& event) const {
          as_text(event_data(event)).find(search) != std::string_view::npos;
 }
 
-EventPage take_page(std::vector<Event> events, const EventQuery& query) {
-  if (query.newest_first) std::ranges::reverse(events);
-  EventPage page;
+void extend_page(EventPage& page, std::vector<Event> events, const EventQuery& query) {
   for (Event& event : events) {
     const bool before =
         query.newest_first ? query.from && event.sequence > *query.from : query.from && event.sequence < *query.from;
@@ -37,6 +35,12 @@ EventPage take_page(std::vector<Event> events, const EventQuery& query) {
     }
     page.events.push_back(std::move(event));
   }
+}
+
+EventPage take_page(std::vector<Event> events, const EventQuery& query) {
+  if (query.newest_first) std::ranges::reverse(events);
+  EventPage page;
+  extend_page(page, std::move(events), query);
   return page;
 }
 

@@ -39,8 +39,10 @@ struct EventPage {
   std::optional<std::uint64_t> next_from;
 };
 
-/// Takes a page out of all events that are kept of one actor, which are in order.
+/// Takes a page out of events of one actor, which are in order.
 EventPage take_page(std::vector<Event> events, const EventQuery& query);
+/// Goes on with a page, oldest first, that is not full yet: `events` follow those that it was taken from.
+void extend_page(EventPage& page, std::vector<Event> events, const EventQuery& query);
 
 /// The kind with this name, as to_string() gives it.
 std::optional<EventKind> parse_event_kind(std::string_view name);

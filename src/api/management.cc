@@ -13,6 +13,8 @@ namespace {
 
 /// A re-run that a client waits for.
 constexpr std::chrono::seconds kReplayTime{60};
+/// Events that are decoded at once at most, to find some that a filter lets through.
+constexpr std::uint64_t kStretchEvents = 32'768;
 
 }  // namespace
 
@@ -171,9 +173,17 @@ Result<std::vector<ActorInfo>> Management::children(const ActorId& id) const {
 
 Result<EventPage> Management::events(const ActorId& id, const EventQuery& query) const {
   if (query.newest_first) return newest_events(id, query);
-  auto events = runtime_.events(id, query.from.value_or(0));
-  if (!events) return fail(std::move(events.error()));
-  return take_page(std::move(*events), query);
+  EventPage page;
+  std::uint64_t next = query.from.value_or(0);
+  // A chain may be long: it is read on only as far as the page needs.
+  for (std::uint64_t stretch = 2ull * query.limit;; stretch = std::min(stretch * 8, kStretchEvents)) {
+    auto events = runtime_.events(id, next, stretch);
+    if (!events) return fail(std::move(events.error()));
+    const bool is_end = events->size() < stretch;
+    if (!events->empty()) next = events->back().sequence + 1;
+    extend_page(page, std::move(*events), query);
+    if (is_end || page.next_from) return page;
+  }
 }
 
 Result<EventPage> Management::newest_events(const ActorId& id, const EventQuery& query) const {
@@ -223,15 +233,15 @@ Result<std::shared_ptr<EventFeed>> Management::follow(const ActorId& id, std::op
                                                       FeedBounds bounds, std::function<void()> ready) {
   if (auto known = runtime_.info(id); !known) return fail(std::move(known.error()));
   auto feed = subscribe(runtime_, id, bounds, std::move(ready));
-  std::vector<Event> history;
+  std::unique_ptr<EventHistory> history;
   if (from) {
     // After the subscription: what is recorded in between is in both, and given once.
-    auto kept = runtime_.events(id, *from);
+    auto kept = runtime_.history(id, *from, limits::kFeedHistoryEvents + 1);
     if (!kept) return fail(std::move(kept.error()));
-    if (kept->size() > limits::kFeedHistoryEvents) {
-      return fail(ErrorCode::kTooLarge, std::to_string(kept->size()) + " events are kept from there on, more than " +
-                                            std::to_string(limits::kFeedHistoryEvents) +
-                                            ": read them by pages and follow from the last");
+    if ((*kept)->size() > limits::kFeedHistoryEvents) {
+      return fail(ErrorCode::kTooLarge, "more than " + std::to_string(limits::kFeedHistoryEvents) +
+                                            " events are kept from there on: read them by pages and follow from the "
+                                            "last");
     }
     history = std::move(*kept);
   }
@@ -241,7 +251,7 @@ Result<std::shared_ptr<EventFeed>> Management::follow(const ActorId& id, std::op
 
 std::shared_ptr<EventFeed> Management::follow_all(FeedBounds bounds, std::function<void()> ready) {
   auto feed = subscribe(runtime_, std::nullopt, bounds, std::move(ready));
-  feed->begin({});
+  feed->begin(nullptr);
   return feed;
 }
 

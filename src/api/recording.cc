@@ -1,5 +1,6 @@
 #include "api/recording.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -11,7 +12,9 @@
 #include "base/limits.h"
 #include "base/sha256.h"
 #include "chain/bundle.h"
+#include "chain/event_stream.h"
 #include "chain/forwarding_chain_source.h"
+#include "manifest/json_forms.h"
 #include "replay/source.h"
 #include "store/head_proofs.h"
 
@@ -72,6 +75,22 @@ std::unique_ptr<ChainSource> find_stored(const std::filesystem::path& directory,
 
 }  // namespace
 
+Result<std::string> grants_of(const ChainSource& chain, std::span<const std::string> manifests) {
+  if (chain.next_sequence() == 0) return std::string();
+  const auto last = find_event(chain, chain.next_sequence() - 1);
+  if (!last || !last->manifest) return std::string();
+  const auto given = std::ranges::find_if(
+      manifests, [&](const std::string& text) { return sha256(as_bytes(text)) == *last->manifest; });
+  const auto text = given != manifests.end() ? std::optional(*given) : chain.manifest(*last->manifest);
+  if (!text) return std::string();
+  ParseOptions options;
+  // Only so that paths may stand in it; nothing is opened.
+  options.base_directory = ".";
+  const auto manifest = parse_manifest(*text, options);
+  if (!manifest) return fail(manifest.error());
+  return grants_json(*manifest).dump(2) + "\n";
+}
+
 Result<std::unique_ptr<PrivateFolder>> PrivateFolder::make() {
   std::error_code error;
   std::string folder = (std::filesystem::temp_directory_path(error) / "theater-XXXXXX").string();
@@ -118,6 +137,8 @@ Result<std::shared_ptr<const Recording>> Recording::make(const Runtime& runtime,
   auto manifest = runtime.manifest(id);
   const WithContent source(std::move(stored), std::move(content),
                            manifest ? std::optional(std::move(*manifest)) : std::nullopt);
+  // A bundle without them is one all the same.
+  extras.permissions = grants_of(source).value_or("");
   auto written = write_bundle(recording->file().string(), source, extras);
   if (!written) return fail(std::move(written.error()));
   return recording;

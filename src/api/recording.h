@@ -3,7 +3,10 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 
+#include "chain/chain_source.h"
 #include "theater/error.h"
 #include "theater/id.h"
 #include "theater/runtime.h"
@@ -25,8 +28,13 @@ class PrivateFolder {
   const std::filesystem::path path_;
 };
 
-/// A bundle of what is kept of one actor's chain now, with its components and manifests as far as they are to be had
-/// and a proof where the chain is signed: in a file that goes with this. Never changes. Any thread.
+/// What the manifest grants that the chain ends with, as JSON for the people who open a bundle of it; empty when the
+/// manifest is not kept, neither there nor among `manifests`. kInvalidManifest when it alone does not say all, or names
+/// a handler that this program does not know.
+Result<std::string> grants_of(const ChainSource& chain, std::span<const std::string> manifests = {});
+
+/// A bundle of what is kept of one actor's chain now, with its components and manifests as far as they are to be had,
+/// what these grant, and a proof where the chain is signed: in a file that goes with this. Never changes. Any thread.
 class Recording {
  public:
   /// `data_directory`: the runtime's, if it has one. Any thread but a shard's. kNotFound; kCorrupt when the chain is

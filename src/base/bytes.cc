@@ -1,6 +1,7 @@
 #include "theater/bytes.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace theater {
 namespace {
@@ -28,14 +29,28 @@ std::size_t utf8_sequence_length(ByteView bytes) {
 
 constexpr char kHexDigits[] = "0123456789abcdef";
 
+/// How many bytes at the front are ASCII, found eight at a time: texts are mostly that, and they are looked through for
+/// each event that is shown.
+std::size_t ascii_length(ByteView bytes) {
+  std::size_t length = 0;
+  for (std::uint64_t eight = 0; length + sizeof(eight) <= bytes.size(); length += sizeof(eight)) {
+    std::memcpy(&eight, bytes.data() + length, sizeof(eight));
+    if ((eight & 0x8080'8080'8080'8080) != 0) break;
+  }
+  while (length < bytes.size() && bytes[length] < 0x80) ++length;
+  return length;
+}
+
+bool is_shown_as_it_is(std::uint8_t byte) { return byte >= 0x20 && byte < 0x7f; }
+
 }  // namespace
 
 std::string to_hex(ByteView bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
+  std::string text(bytes.size() * 2, '\0');
+  char* out = text.data();
   for (const std::uint8_t byte : bytes) {
-    text.push_back(kHexDigits[byte >> 4]);
-    text.push_back(kHexDigits[byte & 15]);
+    *out++ = kHexDigits[byte >> 4];
+    *out++ = kHexDigits[byte & 15];
   }
   return text;
 }
@@ -58,12 +73,13 @@ bool parse_hex(std::string_view text, std::span<std::uint8_t> out) {
 }
 
 bool is_utf8(ByteView bytes) {
-  while (!bytes.empty()) {
+  while (true) {
+    bytes = bytes.subspan(ascii_length(bytes));
+    if (bytes.empty()) return true;
     const std::size_t length = utf8_sequence_length(bytes);
     if (length == 0) return false;
     bytes = bytes.subspan(length);
   }
-  return true;
 }
 
 bool is_text(ByteView bytes) {
@@ -79,6 +95,13 @@ std::string printable(ByteView bytes, std::size_t max_bytes) {
     if (text.size() >= max_bytes) {
       text += "…";
       break;
+    }
+    const ByteView room = bytes.first(std::min(bytes.size(), max_bytes - text.size()));
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(room, is_shown_as_it_is) - room.begin());
+    if (plain > 0) {
+      text.append(as_text(bytes.first(plain)));
+      bytes = bytes.subspan(plain);
+      continue;
     }
     const std::size_t length = utf8_sequence_length(bytes);
     // C1 controls (U+0080 to U+009F) steer a terminal as well as the ASCII ones do.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "chain/link_codec.h"
 
@@ -47,6 +48,62 @@ Result<std::vector<Event>> ChainSnapshot::events() const {
     std::move(read->begin(), read->end(), std::back_inserter(events));
   }
   return events;
+}
+
+namespace {
+
+class SnapshotHistory final : public EventHistory {
+ public:
+  SnapshotHistory(ChainSnapshot snapshot, std::uint64_t from_sequence, std::uint64_t end_sequence, std::uint64_t size)
+      : snapshot_(std::move(snapshot)),
+        from_sequence_(from_sequence),
+        end_sequence_(end_sequence),
+        size_(size),
+        reader_(snapshot_.functions ? ChainReader(*snapshot_.functions) : ChainReader()) {
+    reader_.use_payloads(&snapshot_);
+  }
+
+  std::vector<Event> next() override {
+    while (next_link_ < snapshot_.links.size()) {
+      // It was looked at before: decoding it cannot fail.
+      auto events = reader_.read(snapshot_.link_bytes(snapshot_.links[next_link_++]));
+      if (!events) break;
+      std::erase_if(*events, [&](const Event& event) {
+        return event.sequence < from_sequence_ || event.sequence >= end_sequence_;
+      });
+      if (!events->empty()) return std::move(*events);
+    }
+    return {};
+  }
+  std::uint64_t size() const override { return size_; }
+  std::uint64_t next_sequence() const override { return end_sequence_; }
+
+ private:
+  const ChainSnapshot snapshot_;
+  const std::uint64_t from_sequence_;
+  const std::uint64_t end_sequence_;
+  const std::uint64_t size_;
+  std::size_t next_link_ = 0;
+  ChainReader reader_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<EventHistory>> make_event_history(ChainSnapshot snapshot, std::uint64_t from_sequence,
+                                                         std::uint64_t events_max) {
+  std::uint64_t size = 0;
+  std::uint64_t end = 0;
+  for (const ChainSnapshot::Link& link : snapshot.links) {
+    chain::LinkDecoder decoder(snapshot.link_bytes(link));
+    chain::EventView event;
+    while (decoder.next(event)) {
+      if (event.sequence < from_sequence || size == events_max) continue;
+      ++size;
+      end = event.sequence + 1;
+    }
+    if (decoder.fault()) return fail(ErrorCode::kCorrupt, "not a link of a chain: " + decoder.fault()->to_string());
+  }
+  return std::make_unique<SnapshotHistory>(std::move(snapshot), from_sequence, end, size);
 }
 
 }  // namespace theater

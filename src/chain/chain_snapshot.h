@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "chain/event_sink.h"
 #include "theater/event.h"
+#include "theater/event_history.h"
 
 namespace theater {
 
@@ -42,5 +44,9 @@ struct ChainSnapshot final : ChainReader::Payloads {
   /// All events, decoded; kCorrupt when a link is malformed.
   Result<std::vector<Event>> events() const;
 };
+
+/// The snapshot's events from `from_sequence` on, up to so many. kCorrupt when a link is malformed.
+Result<std::unique_ptr<EventHistory>> make_event_history(ChainSnapshot snapshot, std::uint64_t from_sequence,
+                                                         std::uint64_t events_max);
 
 }  // namespace theater

@@ -68,6 +68,34 @@ TEST(ChainReader, an_events_hash_is_that_of_its_link_and_place) {
   EXPECT_EQ(events->at(3).hash, sha256(preimage)) << "two events come after it";
 }
 
+TEST(EventHistory, gives_the_wanted_events_once_and_in_order) {
+  const auto all = sample_events();
+  for (std::uint64_t from = 0; from <= all.size(); ++from) {
+    for (const std::uint64_t count : {std::uint64_t{1}, std::uint64_t{4}, UINT64_MAX}) {
+      const auto history = make_event_history(sample_chain(), from, count);
+      ASSERT_TRUE(history);
+      const std::uint64_t wanted = std::min<std::uint64_t>(count, all.size() - from);
+      EXPECT_EQ((*history)->size(), wanted);
+      EXPECT_EQ((*history)->next_sequence(), wanted == 0 ? 0 : from + wanted);
+      std::vector<Event> given;
+      for (auto more = (*history)->next(); !more.empty(); more = (*history)->next()) {
+        given.insert(given.end(), more.begin(), more.end());
+      }
+      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(from);
+      EXPECT_EQ(given, std::vector(begin, begin + static_cast<std::ptrdiff_t>(wanted))) << from << " " << count;
+    }
+  }
+}
+
+TEST(EventHistory, of_a_chain_with_a_malformed_link_is_none) {
+  ChainSnapshot snapshot = sample_chain();
+  snapshot.bytes[snapshot.links[2].offset + snapshot.links[2].size - 1] ^= 0xff;
+  snapshot.links[2].size -= 1;
+  const auto history = make_event_history(std::move(snapshot), 0, UINT64_MAX);
+  ASSERT_FALSE(history);
+  EXPECT_EQ(history.error().code(), ErrorCode::kCorrupt);
+}
+
 TEST(ChainReader, large_values_come_back_while_they_are_kept) {
   ChainSnapshot snapshot = sample_chain();
   auto events = snapshot.events();

@@ -153,10 +153,10 @@ void write(JsonText& json, std::string_view key, const EventValue& value, const 
   json.open(key);
   json.member("size", value.size());
   json.member("text", text);
-  json.member("hex", to_hex(value.head));
+  json.hex_member("hex", value.head);
   if (value.body_digest) {
     json.member("body_size", value.body_size);
-    json.member("body_sha256", to_hex(*value.body_digest));
+    json.hex_member("body_sha256", *value.body_digest);
     json.member("body_kept", value.body.has_value());
   }
   json.close();
@@ -168,9 +168,9 @@ void write(JsonText& json, std::string_view key, const EventState& state) {
   json.open(key);
   json.member("size", state.size);
   if (state.form == EventState::Form::kInline) {
-    json.member("hex", to_hex(state.bytes.value_or(Bytes())));
+    json.hex_member("hex", state.bytes.value_or(Bytes()));
   } else {
-    json.member("sha256", to_hex(state.digest.value_or(Digest{})));
+    json.hex_member("sha256", state.digest.value_or(Digest{}));
   }
   json.close();
 }
@@ -199,8 +199,8 @@ void write_lifecycle(JsonText& json, const Event& event) {
     case EventKind::kStarted:
       json.member("reason", to_string(event.start));
       json.member("name", event.name);
-      json.member("component", to_hex(event.component));
-      json.member("manifest", to_hex(event.manifest));
+      json.hex_member("component", event.component);
+      json.hex_member("manifest", event.manifest);
       event.parent ? json.member("parent", to_string(*event.parent)) : json.member("parent", nullptr);
       json.list("imports", event.functions.imports);
       json.list("exports", event.functions.exports);
@@ -304,8 +304,8 @@ std::string to_json(const Event& event) {
   json.member("event_type", event_type(event));
   json.member("time", utc(event.time_ns, 9));
   json.member("timestamp_ms", event.time_ns / kNsPerMs);
-  json.member("hash", to_hex(event.hash));
-  event.parent_hash ? json.member("parent_hash", to_hex(*event.parent_hash)) : json.member("parent_hash", nullptr);
+  json.hex_member("hash", event.hash);
+  event.parent_hash ? json.hex_member("parent_hash", *event.parent_hash) : json.member("parent_hash", nullptr);
   write_call(json, event);
   write_lifecycle(json, event);
   json.member("description", describe(event));

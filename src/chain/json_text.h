@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -16,7 +17,7 @@ namespace theater::chain {
 /// a second, which a tree of values would not do. The same bytes as nlohmann's dump() gives.
 class JsonText {
  public:
-  JsonText() { text_.reserve(512); }
+  JsonText() { text_.reserve(1024); }
 
   void open() { text_ += '{'; }
   void open(std::string_view key) {
@@ -43,6 +44,19 @@ class JsonText {
     name(key);
     text_ += "null";
   }
+  /// The bytes as hexadecimal digits.
+  void hex_member(std::string_view key, ByteView value) {
+    name(key);
+    text_ += '"';
+    const std::size_t begin = text_.size();
+    text_.resize(begin + 2 * value.size());
+    char* out = text_.data() + begin;
+    for (const std::uint8_t byte : value) {
+      *out++ = kDigits[byte >> 4];
+      *out++ = kDigits[byte & 15];
+    }
+    text_ += '"';
+  }
   template <class Strings>
   void list(std::string_view key, const Strings& strings) {
     name(key);
@@ -56,6 +70,8 @@ class JsonText {
   std::string take() { return std::move(text_); }
 
  private:
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+
   /// Keys are the program's own words.
   void name(std::string_view key) {
     if (text_.back() != '{') text_ += ',';
@@ -71,6 +87,8 @@ class JsonText {
     text_ += '"';
     const std::size_t begin = text_.size();
     for (; seen < value.size(); ++seen) {
+      while (value.size() - seen >= 8 && are_plain(value.data() + seen)) seen += 8;
+      if (seen == value.size()) break;
       const auto c = static_cast<unsigned char>(value[seen]);
       if (c >= 0x80) is_ascii = false;
       if (c >= 0x20 && c != '"' && c != '\\') continue;
@@ -86,8 +104,21 @@ class JsonText {
     text_ += nlohmann::json(std::string(value)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
+  /// Eight characters at once: all ASCII, and none is a control, a quote or a backslash.
+  static bool are_plain(const char* eight) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, eight, sizeof(word));
+    constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+    constexpr std::uint64_t kHighBits = 0x80 * kOnes;
+    // As long as no byte has its high bit set, each borrows it only when it is below what is taken from it.
+    const auto minus = [](std::uint64_t bytes, std::uint64_t each) { return bytes - each * kOnes; };
+    const std::uint64_t quotes = word ^ '"' * kOnes;
+    const std::uint64_t backslashes = word ^ '\\' * kOnes;
+    const std::uint64_t found = word | minus(word, 0x20) | minus(quotes, 1) | minus(backslashes, 1);
+    return (found & kHighBits) == 0;
+  }
+
   void escape(unsigned char c) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
     text_ += '\\';
     switch (c) {
       case '"':

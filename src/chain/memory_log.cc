@@ -111,20 +111,27 @@ MemoryLog::Entry MemoryLog::entry_at(std::uint64_t position) const {
           .next_position = own_position + round_up(sizeof(Record) + record->link_bytes, kAlignmentBytes)};
 }
 
-ChainSnapshot MemoryLog::snapshot(const ActorId& actor, const ChainHead& head, std::uint64_t from_sequence) const {
+ChainSnapshot MemoryLog::snapshot(const ActorId& actor, const ChainHead& head, std::uint64_t from_sequence,
+                                  std::uint64_t events_max) const {
   ChainSnapshot snapshot;
   snapshot.actor = actor;
   snapshot.head_hash = head.hash;
   snapshot.next_sequence = head.next_sequence;
 
   std::vector<const Record*> records;
-  std::size_t bytes = 0;
   for (const Record* record = record_at(head.last_position); record != nullptr && record->actor == actor;
        record = record_at(record->previous_position)) {
     if (record->first_sequence + record->event_count <= from_sequence) break;
     records.push_back(record);
-    bytes += record->link_bytes;
   }
+  // The newest are in front.
+  const std::uint64_t begin = records.empty() ? 0 : std::max(from_sequence, records.back()->first_sequence);
+  const auto is_wanted = [&](const Record* record) {
+    return record->first_sequence <= begin || record->first_sequence - begin < events_max;
+  };
+  records.erase(records.begin(), std::ranges::find_if(records, is_wanted));
+  std::size_t bytes = 0;
+  for (const Record* record : records) bytes += record->link_bytes;
 
   snapshot.bytes.reserve(bytes);
   snapshot.links.reserve(records.size());

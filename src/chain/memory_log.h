@@ -27,8 +27,10 @@ class MemoryLog final : public EventSink {
   std::uint64_t acknowledged_position() const override { return end_position_; }
   Result<void> status() const override { return {}; }
 
-  /// A copy of what is kept of the actor's chain that ends at `head`, from the link that holds `from_sequence` on.
-  ChainSnapshot snapshot(const ActorId& actor, const ChainHead& head, std::uint64_t from_sequence = 0) const;
+  /// A copy of what is kept of the actor's chain that ends at `head`, from the link that holds `from_sequence` on, up
+  /// to the one in which there are `events_max` events from there.
+  ChainSnapshot snapshot(const ActorId& actor, const ChainHead& head, std::uint64_t from_sequence = 0,
+                         std::uint64_t events_max = UINT64_MAX) const;
 
   /// A link as it lies in memory.
   struct Entry {

@@ -71,6 +71,24 @@ TEST(MemoryLog, a_snapshot_from_a_sequence_begins_with_the_link_that_holds_it) {
   EXPECT_TRUE(verify(recorder.snapshot(5)).ok());
 }
 
+TEST(MemoryLog, a_snapshot_of_so_many_events_ends_with_the_link_in_which_there_are_as_many) {
+  ChainRecorder recorder(sample_actor(1));
+  recorder.started();
+  for (int i = 0; i < 10; ++i) recorder.turn("x");
+  const auto ends = [&](std::uint64_t from, std::uint64_t events) {
+    const ChainSnapshot snapshot = recorder.snapshot(from, events);
+    EXPECT_TRUE(snapshot.events());
+    return snapshot.links.back().first_sequence + snapshot.links.back().event_count;
+  };
+  EXPECT_EQ(ends(0, 1), 1u);
+  EXPECT_EQ(ends(0, 2), 4u);
+  EXPECT_EQ(ends(0, 4), 4u);
+  EXPECT_EQ(ends(5, 1), 7u);
+  EXPECT_EQ(ends(5, 3), 10u);
+  EXPECT_EQ(ends(5, UINT64_MAX), 31u);
+  EXPECT_TRUE(recorder.snapshot(0, 1).complete);
+}
+
 TEST(MemoryLog, the_oldest_links_go_first_and_what_is_kept_still_verifies) {
   Shard shard(5);
   std::mt19937_64 random(1);

@@ -82,7 +82,9 @@ class ChainRecorder {
     });
   }
 
-  ChainSnapshot snapshot(std::uint64_t from_sequence = 0) const { return log_.snapshot(actor_, head_, from_sequence); }
+  ChainSnapshot snapshot(std::uint64_t from_sequence = 0, std::uint64_t events_max = UINT64_MAX) const {
+    return log_.snapshot(actor_, head_, from_sequence, events_max);
+  }
   const ChainHead& head() const { return head_; }
 
  private:

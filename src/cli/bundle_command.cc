@@ -1,11 +1,10 @@
 #include <filesystem>
 
+#include "api/recording.h"
 #include "chain/bundle.h"
-#include "chain/event_stream.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/json.h"
-#include "cli/permissions_json.h"
 #include "cli/progress.h"
 #include "cli/remote.h"
 #include "replay/source.h"
@@ -47,26 +46,10 @@ Result<void> read_contents(const BundleOptions& options, BundleExtras& extras) {
   return {};
 }
 
-/// The text of the manifest that the chain ends with, from the files given or the source.
-std::optional<std::string> last_manifest(const ChainSource& source, const BundleExtras& extras) {
-  if (source.next_sequence() == 0) return std::nullopt;
-  const auto last = find_event(source, source.next_sequence() - 1);
-  if (!last || !last->manifest) return std::nullopt;
-  for (const std::string& text : extras.manifests) {
-    if (sha256(as_bytes(text)) == *last->manifest) return text;
-  }
-  return source.manifest(*last->manifest);
-}
-
 void add_permissions(const ChainSource& source, BundleExtras& extras, std::vector<std::string>& remarks) {
-  const auto text = last_manifest(source, extras);
-  if (!text) return;
-  ParseOptions options;
-  // Only so that paths may stand in it; nothing is opened.
-  options.base_directory = ".";
-  const auto manifest = parse_manifest(*text, options);
-  if (manifest) {
-    extras.permissions = permissions_json(*manifest);
+  auto grants = api::grants_of(source, extras.manifests);
+  if (grants) {
+    extras.permissions = std::move(*grants);
   } else {
     remarks.emplace_back(
         "permissions.json was left out: the manifest alone does not say all, or names a handler that this "

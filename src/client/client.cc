@@ -26,6 +26,8 @@ constexpr milliseconds kUpdateTime{3'600'000};
 constexpr milliseconds kIdleTime{250};
 /// An answer or a channel's message.
 constexpr std::uint64_t kAnswerBytes = 1u << 30;
+/// Bodies up to this size are sent in one piece with their heads.
+constexpr std::size_t kBodyBytesCopied = 16u << 10;
 
 std::string percent_encode(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -408,8 +410,10 @@ class Client::Core {
     }
     // A server may answer and close before it has taken a body that it refuses: the answer tells more than the failed
     // write.
-    auto sent = stream_->write(request);
-    if (sent) sent = stream_->write(body);
+    // Together, where that costs less than to wake the server twice.
+    const bool is_small = body.size() <= kBodyBytesCopied;
+    auto sent = stream_->write(is_small ? request + std::string(body) : request);
+    if (sent && !is_small) sent = stream_->write(body);
     std::string received;
     auto head = read_head(*stream_, received, timeout);
     if (!head) return fail(sent ? std::move(head.error()) : std::move(sent.error()));

@@ -254,10 +254,13 @@ Result<std::string> Stream::read_raw(std::chrono::milliseconds timeout) {
   if (ready == 0 || (ready < 0 && errno == EINTR))
     return fail(ErrorCode::kTimeout, "the server did not answer in time");
   if (ready < 0) return fail(lost(errno));
-  std::string data(kReadBytes, '\0');
-  const ssize_t size = recv(fd_, data.data(), data.size(), 0);
+  std::string data;
+  ssize_t size = 0;
+  data.resize_and_overwrite(kReadBytes, [&](char* into, std::size_t room) {
+    size = recv(fd_, into, room, 0);
+    return static_cast<std::size_t>(std::max<ssize_t>(size, 0));
+  });
   if (size < 0) return fail(lost(errno));
-  data.resize(static_cast<std::size_t>(size));
   return data;
 }
 

@@ -34,6 +34,18 @@ OrderedJson to_json(const std::vector<PermissionOrigin>& origins, std::string_vi
   return json;
 }
 
+OrderedJson to_json(const MessageServerPermissions& permissions) {
+  OrderedJson json = {{"can_send", permissions.can_send},
+                      {"can_request", permissions.can_request},
+                      {"can_open_channels", permissions.can_open_channels}};
+  if (permissions.allowed_targets) {
+    json["allowed_targets"] = *permissions.allowed_targets;
+  } else {
+    json["allowed_targets"] = "all";
+  }
+  return json;
+}
+
 }  // namespace
 
 OrderedJson handlers_json(const Manifest& manifest) {
@@ -70,6 +82,15 @@ OrderedJson limits_json(const ActorLimits& limits) {
           {"outstanding_requests_max", limits.outstanding_requests_max},
           {"event_bytes_per_turn", limits.event_bytes_per_turn},
           {"stop_timeout_ms", limits.stop_timeout_ms}};
+}
+
+OrderedJson grants_json(const Manifest& manifest) {
+  OrderedJson json = {{"name", manifest.name}};
+  json["handlers"] = handlers_json(manifest);
+  json["capabilities"] = policies_json(manifest.permission_policy);
+  json["messages"] = to_json(message_permissions(compose_permissions(nullptr, manifest)));
+  json["limits"] = limits_json(manifest.limits);
+  return json;
 }
 
 OrderedJson permissions_json(const EffectivePermissions& permissions) {

@@ -14,6 +14,9 @@ OrderedJson handlers_json(const Manifest& manifest);
 /// By capability: `type` and, for "restrict", `config`.
 OrderedJson policies_json(const Permissions& permissions);
 OrderedJson limits_json(const ActorLimits& limits);
+/// What the manifest grants and bounds by itself, with its defaults spelled out: {"name", "handlers", "capabilities",
+/// "messages", "limits"}.
+OrderedJson grants_json(const Manifest& manifest);
 
 /// What is left, and where each line comes from: {"actor", "manifest", "handlers": [{"handler", "capability",
 /// "allowed", "from": [O…], "fields": {name: {"value", "from": [O…]}}}]}, O = {"actor", "manifest", "line", "rule",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <iterator>
 
 #include "base/limits.h"
 #include "chain/chain_file.h"
@@ -211,11 +212,24 @@ Result<bool> verify_before(const ChainSource& source, std::uint64_t end_sequence
 
 }  // namespace
 
-Result<std::vector<Event>> Runtime::events(const ActorId& id, std::uint64_t from_sequence) const {
-  const auto chain = core_->chain(id, runtime::sequence_to_read_from(from_sequence));
-  if (!chain) return fail(chain.error());
-  auto events = chain->snapshot.events();
-  if (events) std::erase_if(*events, [&](const Event& event) { return event.sequence < from_sequence; });
+Result<std::unique_ptr<EventHistory>> Runtime::history(const ActorId& id, std::uint64_t from_sequence,
+                                                       std::uint64_t events_max) const {
+  const std::uint64_t begin = runtime::sequence_to_read_from(from_sequence);
+  const std::uint64_t before = from_sequence - begin;
+  auto chain = core_->chain(id, begin, events_max > UINT64_MAX - before ? UINT64_MAX : events_max + before);
+  if (!chain) return fail(std::move(chain.error()));
+  return make_event_history(std::move(chain->snapshot), from_sequence, events_max);
+}
+
+Result<std::vector<Event>> Runtime::events(const ActorId& id, std::uint64_t from_sequence,
+                                           std::uint64_t events_max) const {
+  auto history = this->history(id, from_sequence, events_max);
+  if (!history) return fail(std::move(history.error()));
+  std::vector<Event> events;
+  events.reserve((*history)->size());
+  for (auto more = (*history)->next(); !more.empty(); more = (*history)->next()) {
+    std::ranges::move(more, std::back_inserter(events));
+  }
   return events;
 }
 

@@ -290,8 +290,9 @@ Result<void> RuntimeCore::keep_content(const Manifest& manifest, ByteView compon
 
 // Chains --------------------------------------------------------------------------------------------------------------
 
-Result<ShardRuntime::KeptChain> RuntimeCore::chain_in_memory(const ActorId& id, std::uint64_t from_sequence) const {
-  auto chain = on_shard_of(id, [&](ShardRuntime& shard) { return shard.chain(id, from_sequence); });
+Result<ShardRuntime::KeptChain> RuntimeCore::chain_in_memory(const ActorId& id, std::uint64_t from_sequence,
+                                                             std::uint64_t events_max) const {
+  auto chain = on_shard_of(id, [&](ShardRuntime& shard) { return shard.chain(id, from_sequence, events_max); });
   if (!chain) return fail(std::move(chain.error()));
   return std::move(*chain);
 }
@@ -307,10 +308,11 @@ Result<std::unique_ptr<ChainSource>> RuntimeCore::stored_chain(const ActorId& id
   return source;
 }
 
-Result<RuntimeCore::KeptChain> RuntimeCore::chain(const ActorId& id, std::uint64_t from_sequence) const {
+Result<RuntimeCore::KeptChain> RuntimeCore::chain(const ActorId& id, std::uint64_t from_sequence,
+                                                  std::uint64_t events_max) const {
   KeptChain chain;
   ChainSnapshot& snapshot = chain.snapshot;
-  auto memory = chain_in_memory(id, from_sequence);
+  auto memory = chain_in_memory(id, from_sequence, events_max);
   if (memory) {
     snapshot = std::move(memory->snapshot);
     chain.manifest = memory->spec->manifest.text;
@@ -331,13 +333,15 @@ Result<RuntimeCore::KeptChain> RuntimeCore::chain(const ActorId& id, std::uint64
     const auto stored = directory_->actor(id);
     if (stored) chain.manifest = (*source)->manifest(stored->manifest).value_or("");
   }
-  if (auto joined = join_history(snapshot, **source, from_sequence); !joined) return fail(std::move(joined.error()));
+  if (auto joined = join_history(snapshot, **source, from_sequence, events_max); !joined) {
+    return fail(std::move(joined.error()));
+  }
   return chain;
 }
 
-Result<void> RuntimeCore::join_history(ChainSnapshot& snapshot, const ChainSource& source,
-                                       std::uint64_t from_sequence) const {
-  if (auto joined = store::prepend(snapshot, source, from_sequence); !joined) return joined;
+Result<void> RuntimeCore::join_history(ChainSnapshot& snapshot, const ChainSource& source, std::uint64_t from_sequence,
+                                       std::uint64_t events_max) const {
+  if (auto joined = store::prepend(snapshot, source, from_sequence, events_max); !joined) return joined;
   if (snapshot.links.empty()) return {};
   snapshot.head_hash = snapshot.links.back().hash;
   auto functions = functions_at(source, snapshot.links.front().first_sequence);

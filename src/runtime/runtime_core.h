@@ -96,15 +96,17 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   void actor_gone(const ActorId& id);
 
   /// What is kept of an actor's chain, in memory and in the data directory, from the link that holds `from_sequence`
-  /// on; also of one that is not of this runtime but in the directory.
+  /// on; also of one that is not of this runtime but in the directory. Of more than about `events_max` events the
+  /// first.
   struct KeptChain {
     ChainSnapshot snapshot;
     /// Of the manifest that the actor ran with last; empty when it is not kept.
     std::string manifest;
   };
-  Result<KeptChain> chain(const ActorId& id, std::uint64_t from_sequence) const;
+  Result<KeptChain> chain(const ActorId& id, std::uint64_t from_sequence, std::uint64_t events_max = UINT64_MAX) const;
   /// The end of the chain that is in memory.
-  Result<ShardRuntime::KeptChain> chain_in_memory(const ActorId& id, std::uint64_t from_sequence) const;
+  Result<ShardRuntime::KeptChain> chain_in_memory(const ActorId& id, std::uint64_t from_sequence,
+                                                  std::uint64_t events_max = UINT64_MAX) const;
   /// The actor's chain in the data directory, with all that was recorded until now; none without one, or when its chain
   /// stays in memory.
   Result<std::unique_ptr<ChainSource>> stored_chain(const ActorId& id) const;
@@ -115,7 +117,8 @@ class RuntimeCore final : public actor::Nursery, private FamilyActions {
   /// more, or a started event is there.
   Result<FunctionTable> functions_at(const ChainSource& chain, std::uint64_t sequence) const;
   /// Puts before the end of a chain what the data directory has of it (store::prepend), with the functions in force.
-  Result<void> join_history(ChainSnapshot& snapshot, const ChainSource& source, std::uint64_t from_sequence) const;
+  Result<void> join_history(ChainSnapshot& snapshot, const ChainSource& source, std::uint64_t from_sequence,
+                            std::uint64_t events_max = UINT64_MAX) const;
 
   /// Tells what is kept from this event on, and from then on what comes. The actor's shard waits while it is told.
   Result<std::shared_ptr<void>> subscribe_from(const ActorId& id, std::uint64_t from_sequence,

@@ -426,7 +426,8 @@ void ShardRuntime::tell_events(const actor::ActorCell& cell, Resident& resident,
   for (const Event& event : *events) core_.subscriptions().tell(event);
 }
 
-Result<ShardRuntime::KeptChain> ShardRuntime::chain(const ActorId& id, std::uint64_t from_sequence) {
+Result<ShardRuntime::KeptChain> ShardRuntime::chain(const ActorId& id, std::uint64_t from_sequence,
+                                                    std::uint64_t events_max) {
   if (services_.memory_log == nullptr) return fail(ErrorCode::kUnavailable, "this runtime records nothing");
   KeptChain kept;
   const ChainHead* head = nullptr;
@@ -442,14 +443,14 @@ Result<ShardRuntime::KeptChain> ShardRuntime::chain(const ActorId& id, std::uint
   } else {
     return fail(ErrorCode::kNotFound, "no such actor: " + to_string(id));
   }
-  kept.snapshot = services_.memory_log->snapshot(id, *head, from_sequence);
+  kept.snapshot = services_.memory_log->snapshot(id, *head, from_sequence, events_max);
   if (kept.snapshot.complete) return kept;
   const auto begins = [&] {
     return kept.snapshot.links.empty() ? head->next_sequence : kept.snapshot.links.front().first_sequence;
   };
   if (former->size() == limits::kFormerComponentsKept && begins() < former->front().end_sequence) {
     // What the functions' numbers meant there is no longer known.
-    kept.snapshot = services_.memory_log->snapshot(id, *head, former->front().end_sequence);
+    kept.snapshot = services_.memory_log->snapshot(id, *head, former->front().end_sequence, events_max);
   }
   const auto first =
       std::ranges::find_if(*former, [&](const actor::FormerComponent& one) { return begins() < one.end_sequence; });

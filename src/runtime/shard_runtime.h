@@ -73,12 +73,13 @@ class ShardRuntime final : public actor::ActorObserver {
   void finish(const ActorId& id);
   /// An actor that has ended cannot be started again.
   void forget(const ActorId& id) { left_.erase(id); }
-  /// What is kept of the chain of an actor that lives here, or lived, and what it was made from.
+  /// What is kept of the chain of an actor that lives here, or lived, and what it was made from. Of more than about
+  /// `events_max` events the first.
   struct KeptChain {
     ChainSnapshot snapshot;
     std::shared_ptr<const actor::ActorSpec> spec;
   };
-  Result<KeptChain> chain(const ActorId& id, std::uint64_t from_sequence);
+  Result<KeptChain> chain(const ActorId& id, std::uint64_t from_sequence, std::uint64_t events_max = UINT64_MAX);
   ActorInfo info(const actor::ActorCell& cell) const;
   /// What actors here wait for, at most as many as a report lists.
   std::vector<ActorWait> waits() const;

@@ -99,19 +99,25 @@ std::variant<RouteMatch, HttpResponse> Endpoints::admit(const HttpRequest& reque
                                                      "\"; this needs \"" + std::string(to_string(route.right)) + "\""));
 }
 
+bool Endpoints::may_overlap(Operation operation) {
+  return operation == Operation::kSendToActor || operation == Operation::kRequestFromActor;
+}
+
 void Endpoints::handle(std::shared_ptr<const HttpRequest> request, RouteMatch match, Respond respond) {
   const Operation operation = match.operation;
-  auto call = std::make_shared<Call>(Call{.request = request,
+  Query query(request->query);
+  auto call = std::make_shared<Call>(Call{.request = std::move(request),
                                           .path = std::move(match.values),
-                                          .query = Query(request->query),
+                                          .query = std::move(query),
                                           .respond = std::move(respond)});
-  if (!routes()[static_cast<std::size_t>(operation)].waits) return run(operation, *call);
-  if (!work_.wait_for([this, operation, call] { run(operation, *call); })) {
+  if (!routes()[static_cast<std::size_t>(operation)].waits) return run(operation, call);
+  if (!work_.wait_for([this, operation, call] { run(operation, call); })) {
     call->respond(problem(Error(ErrorCode::kUnavailable, "too many requests wait already: try again")));
   }
 }
 
-void Endpoints::run(Operation operation, Call& call) {
+void Endpoints::run(Operation operation, const std::shared_ptr<Call>& shared_call) {
+  Call& call = *shared_call;
   // Libraries may throw; a request must be answered all the same.
   try {
     switch (operation) {
@@ -134,7 +140,7 @@ void Endpoints::run(Operation operation, Call& call) {
       case Operation::kReplayActor: return call.respond(with_whole_chain(call, &Endpoints::replay_actor));
       case Operation::kForkActor: return call.respond(with_whole_chain(call, &Endpoints::fork_actor));
       case Operation::kSendToActor: return call.respond(send_to_actor(call));
-      case Operation::kRequestFromActor: return request_from_actor(call);
+      case Operation::kRequestFromActor: return request_from_actor(shared_call);
       case Operation::kStopActor: return call.respond(act_on(call, &api::Management::stop));
       case Operation::kTerminateActor: return call.respond(act_on(call, &api::Management::terminate));
       case Operation::kRestartActor: return call.respond(act_on(call, &api::Management::restart));
@@ -142,7 +148,7 @@ void Endpoints::run(Operation operation, Call& call) {
       case Operation::kPauseActor: return call.respond(act_on(call, &api::Management::pause));
       case Operation::kUnpauseActor: return call.respond(act_on(call, &api::Management::unpause));
       case Operation::kAllEvents: return call.respond(all_events(call));
-      case Operation::kOpenChannel: return open_channel(call);
+      case Operation::kOpenChannel: return open_channel(shared_call);
       case Operation::kDeadLetters: return call.respond(dead_letters(call));
       case Operation::kWaits: return call.respond(waits(call));
     }
@@ -387,19 +393,18 @@ HttpResponse Endpoints::send_to_actor(Call& call) {
   return sent ? ok({{"id", to_string(*id)}}, 202) : problem(sent.error());
 }
 
-void Endpoints::request_from_actor(Call& call) {
-  const auto timeout_ms = call.query.number("timeout_ms", 1, limits::kRequestTimeoutMsMax);
-  const auto id = actor_of(call);
-  if (!id) return call.respond(problem(id.error()));
-  const auto message = read_message(*call.request);
-  if (!message) return call.respond(problem(message.error()));
-  management_.request(*id, *message, timeout_ms.value_or(0),
-                      [&work = work_, request = call.request, respond = call.respond](Result<Bytes> answer) {
-                        // Off the shard's thread, which has other things to do.
-                        work.serve([request, respond, answer = std::move(answer)] {
-                          respond(answer ? message_response(*request, *answer) : problem(answer.error()));
-                        });
-                      });
+void Endpoints::request_from_actor(const std::shared_ptr<Call>& call) {
+  const auto timeout_ms = call->query.number("timeout_ms", 1, limits::kRequestTimeoutMsMax);
+  const auto id = actor_of(*call);
+  if (!id) return call->respond(problem(id.error()));
+  const auto message = read_message(*call->request);
+  if (!message) return call->respond(problem(message.error()));
+  management_.request(*id, *message, timeout_ms.value_or(0), [&work = work_, call](Result<Bytes> answer) {
+    // Off the shard's thread, which has other things to do.
+    work.serve([call, answer = std::move(answer)] {
+      call->respond(answer ? message_response(*call->request, *answer) : problem(answer.error()));
+    });
+  });
 }
 
 HttpResponse Endpoints::act_on(Call& call, Result<void> (api::Management::*act)(const ActorId&)) {
@@ -410,25 +415,25 @@ HttpResponse Endpoints::act_on(Call& call, Result<void> (api::Management::*act)(
   return info ? ok(details_of(*info)) : problem(info.error());
 }
 
-void Endpoints::open_channel(Call& call) {
-  const auto actor = call.query.text("actor");
-  const auto first_message = call.query.text("message");
-  if (auto checked = call.query.check(); !checked) return call.respond(problem(checked.error()));
-  if (!actor) return call.respond(problem(Error(ErrorCode::kInvalidArgument, "say which actor: ?actor=ID or NAME")));
-  if (!call.request->upgrade) {
+void Endpoints::open_channel(const std::shared_ptr<Call>& call) {
+  const auto actor = call->query.text("actor");
+  const auto first_message = call->query.text("message");
+  if (auto checked = call->query.check(); !checked) return call->respond(problem(checked.error()));
+  if (!actor) return call->respond(problem(Error(ErrorCode::kInvalidArgument, "say which actor: ?actor=ID or NAME")));
+  if (!call->request->upgrade) {
     HttpResponse response = problem(426, ErrorCode::kInvalidArgument, "a channel is opened by a WebSocket");
     response.headers.emplace_back("Upgrade", "websocket");
-    return call.respond(std::move(response));
+    return call->respond(std::move(response));
   }
   const auto id = management_.find(*actor);
-  if (!id) return call.respond(problem(id.error()));
+  if (!id) return call->respond(problem(id.error()));
   ChannelFeed::open(management_, work_, *id, as_bytes(first_message.value_or("")),
-                    [&work = work_, respond = call.respond](Result<std::shared_ptr<ChannelFeed>> opened) {
-                      work.serve([respond, opened = std::move(opened)] {
-                        if (!opened) return respond(problem(opened.error()));
+                    [&work = work_, call](Result<std::shared_ptr<ChannelFeed>> opened) {
+                      work.serve([call, opened = std::move(opened)] {
+                        if (!opened) return call->respond(problem(opened.error()));
                         HttpResponse response;
                         response.channel = *opened;
-                        respond(std::move(response));
+                        call->respond(std::move(response));
                       });
                     });
 }

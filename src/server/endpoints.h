@@ -33,6 +33,8 @@ class Endpoints {
   /// What this request asks for; a problem if there is no such route or the right does not reach. For before the body
   /// is read.
   static std::variant<RouteMatch, HttpResponse> admit(const HttpRequest& request);
+  /// It puts a message into a mailbox before handle() returns: begun in their order, any number may be under way.
+  static bool may_overlap(Operation operation);
   /// Does what was admitted and answers once, perhaps later.
   void handle(std::shared_ptr<const HttpRequest> request, RouteMatch match, Respond respond);
 
@@ -40,7 +42,7 @@ class Endpoints {
   struct Call;
   using Answer = HttpResponse;
 
-  void run(Operation operation, Call& call);
+  void run(Operation operation, const std::shared_ptr<Call>& shared_call);
   Answer health(Call& call);
   Answer metrics(Call& call);
   Answer openapi(Call& call);
@@ -62,11 +64,11 @@ class Endpoints {
   Answer replay_actor(Call& call, const ActorId& id);
   Answer fork_actor(Call& call, const ActorId& id);
   Answer send_to_actor(Call& call);
-  void request_from_actor(Call& call);
+  void request_from_actor(const std::shared_ptr<Call>& call);
   /// Answers with the actor as it then is.
   Answer act_on(Call& call, Result<void> (api::Management::*act)(const ActorId&));
   Answer all_events(Call& call);
-  void open_channel(Call& call);
+  void open_channel(const std::shared_ptr<Call>& call);
   Answer dead_letters(Call& call);
   Answer waits(Call& call);
 

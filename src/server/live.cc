@@ -1,7 +1,6 @@
 #include "server/live.h"
 
-#include <algorithm>
-#include <iterator>
+#include <utility>
 
 #include "server/json_forms.h"
 
@@ -35,33 +34,34 @@ LiveEvents::LiveEvents(std::shared_ptr<api::EventFeed> feed, std::shared_ptr<Wak
 
 LiveEvents::~LiveEvents() { wakeup_->set(nullptr); }
 
-std::optional<Event> LiveEvents::next() {
+const Event* LiveEvents::next() {
   while (true) {
-    if (taken_.empty()) {
-      auto events = feed_->take(kEventsAtOnce);
-      if (events.empty()) return std::nullopt;
-      std::ranges::move(events, std::back_inserter(taken_));
+    if (taken_next_ == taken_.size()) {
+      taken_ = feed_->take(kEventsAtOnce);
+      taken_next_ = 0;
+      if (taken_.empty()) return nullptr;
     }
-    Event event = std::move(taken_.front());
-    taken_.pop_front();
-    if (filter_.matches(event)) return event;
+    const Event& event = taken_[taken_next_++];
+    if (filter_.matches(event)) return &event;
   }
 }
 
 std::string LiveEvents::next_sent_events() {
   std::string text;
   while (text.size() < kTextAtOnce) {
-    const auto event = next();
-    if (!event) break;
-    if (one_actor_) text += "id: " + std::to_string(event->sequence) + "\n";
-    text += "event: " + std::string(to_string(event->kind)) + "\ndata: " + to_json(*event) + "\n\n";
+    const Event* event = next();
+    if (event == nullptr) break;
+    if (text.empty()) text.reserve(kTextAtOnce + kTextAtOnce / 4);
+    if (one_actor_) text.append("id: ").append(std::to_string(event->sequence)).append("\n");
+    text.append("event: ").append(to_string(event->kind));
+    text.append("\ndata: ").append(to_json(*event)).append("\n\n");
   }
   return text;
 }
 
 std::optional<std::string> LiveEvents::next_message() {
-  const auto event = next();
-  return event ? std::optional(to_json(*event)) : std::nullopt;
+  const Event* event = next();
+  return event != nullptr ? std::optional(to_json(*event)) : std::nullopt;
 }
 
 std::string cut_notice() {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/management.h"
 #include "server/work.h"
@@ -47,15 +48,16 @@ class LiveEvents {
   bool cut() const { return feed_->cut(); }
 
  private:
-  /// The next one that the filter lets through.
-  std::optional<Event> next();
+  /// The next one that the filter lets through, valid until the next call; null when nothing is there now.
+  const Event* next();
 
   const std::shared_ptr<api::EventFeed> feed_;
   const std::shared_ptr<Wakeup> wakeup_;
   const api::EventFilter filter_;
   /// Sequences of one actor tell where to go on.
   const bool one_actor_;
-  std::deque<Event> taken_;
+  std::vector<Event> taken_;
+  std::size_t taken_next_ = 0;
 };
 
 /// What a subscriber is told when it was too slow, as JSON.

@@ -48,33 +48,29 @@ std::string_view take_segment(std::string_view& path) {
   return segment;
 }
 
-/// What stands for the pattern's names, as sent; none when the path is another. Asked for each route, so it is quick to
-/// say no.
-std::optional<std::vector<std::string_view>> match(std::string_view pattern, std::string_view path) {
-  std::vector<std::string_view> values;
+/// Whether the path is this one, whatever stands for the pattern's names. Asked for each route, so it is quick to say
+/// no.
+bool matches(std::string_view pattern, std::string_view path) {
   while (!pattern.empty() && path.starts_with('/')) {
     const std::string_view wanted = take_segment(pattern);
     const std::string_view given = take_segment(path);
-    if (wanted.starts_with('{')) {
-      values.push_back(given);
-    } else if (wanted != given) {
-      return std::nullopt;
-    }
+    if (!wanted.starts_with('{') && wanted != given) return false;
   }
-  if (!pattern.empty() || !path.empty()) return std::nullopt;
-  return values;
+  return pattern.empty() && path.empty();
 }
 
-/// None when one is malformed or empty.
-std::optional<std::vector<std::string>> decode(const std::vector<std::string_view>& values) {
-  std::vector<std::string> decoded;
-  decoded.reserve(values.size());
-  for (const std::string_view value : values) {
-    auto text = percent_decode(value, false);
+/// What stands for the pattern's names, decoded; none when one is malformed or empty.
+std::optional<std::vector<std::string>> values_of(std::string_view pattern, std::string_view path) {
+  std::vector<std::string> values;
+  while (!pattern.empty()) {
+    const std::string_view wanted = take_segment(pattern);
+    const std::string_view given = take_segment(path);
+    if (!wanted.starts_with('{')) continue;
+    auto text = percent_decode(given, false);
     if (!text || text->empty()) return std::nullopt;
-    decoded.push_back(std::move(*text));
+    values.push_back(std::move(*text));
   }
-  return decoded;
+  return values;
 }
 
 }  // namespace
@@ -95,8 +91,8 @@ std::variant<RouteMatch, NoMatch> find_route(std::string_view method, std::strin
   if (method == "HEAD") method = "GET";
   NoMatch none;
   for (std::size_t place = 0; place < kRoutes.size(); ++place) {
-    const auto given = match(kRoutes[place].pattern, path);
-    auto values = given ? decode(*given) : std::nullopt;
+    if (!matches(kRoutes[place].pattern, path)) continue;
+    auto values = values_of(kRoutes[place].pattern, path);
     if (!values) continue;
     if (kRoutes[place].method == method) {
       return RouteMatch{.operation = static_cast<Operation>(place), .values = std::move(*values)};

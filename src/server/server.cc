@@ -4,13 +4,23 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <functional>
 #include <future>
+#include <mutex>
 #include <thread>
+#include <vector>
 
 #include "server/listeners.h"
 #include "server/tls_connection.h"
 
 namespace theater::server {
+namespace {
+
+/// How long the serving thread looks for more before it sleeps: what answers a request mostly takes less, and a
+/// sleeping processor takes as long to wake.
+constexpr std::chrono::microseconds kSpinTime{50};
+
+}  // namespace
 
 class Server::Core final : public Work {
  public:
@@ -49,7 +59,7 @@ class Server::Core final : public Work {
       log_.info("event=listening address=\"" + listener->address() + "\"");
     }
     tick();
-    thread_ = std::thread([this] { io_.run(); });
+    thread_ = std::thread([this] { run(); });
     return {};
   }
 
@@ -89,7 +99,22 @@ class Server::Core final : public Work {
     log_.info("event=stopped");
   }
 
-  void serve(std::function<void()> task) override { asio::post(io_, std::move(task)); }
+  void serve(std::function<void()> task) override {
+    {
+      const std::lock_guard lock(to_serve_mutex_);
+      to_serve_.push_back(std::move(task));
+      // The one before has the thread woken, and it takes them together.
+      if (to_serve_.size() > 1) return;
+    }
+    asio::post(io_, [this] {
+      {
+        const std::lock_guard lock(to_serve_mutex_);
+        served_.swap(to_serve_);
+      }
+      for (const auto& each : served_) each();
+      served_.clear();
+    });
+  }
 
   bool wait_for(std::function<void()> task) override {
     if (tasks_.fetch_add(1) >= options_.bounds.waiting_requests) {
@@ -104,6 +129,22 @@ class Server::Core final : public Work {
   }
 
  private:
+  /// Until the context is stopped.
+  void run() {
+    // With a single processor whoever is waited for needs it.
+    const auto spin_time = std::thread::hardware_concurrency() > 1 ? kSpinTime : Clock::duration::zero();
+    auto spins_until = Clock::now();
+    while (!io_.stopped()) {
+      if (io_.poll() > 0) {
+        spins_until = Clock::now() + spin_time;
+      } else if (Clock::now() < spins_until) {
+        std::this_thread::yield();
+      } else {
+        io_.run_one();
+      }
+    }
+  }
+
   Result<void> add(Result<std::unique_ptr<Listener>> listener) {
     if (!listener) return fail(std::move(listener.error()));
     listeners_.push_back(std::move(*listener));
@@ -134,6 +175,10 @@ class Server::Core final : public Work {
   // Before all that is served by it, so that it goes after them.
   asio::io_context io_{1};
   asio::thread_pool waiting_;
+  std::mutex to_serve_mutex_;
+  std::vector<std::function<void()>> to_serve_;
+  /// The serving thread only: kept for its memory.
+  std::vector<std::function<void()>> served_;
   std::atomic<std::size_t> tasks_{0};
   Endpoints endpoints_;
   ConnectionContext context_;

@@ -16,9 +16,11 @@ bool has_payload(const ChainSnapshot& snapshot, const Digest& digest) {
 
 }  // namespace
 
-Result<void> prepend(ChainSnapshot& snapshot, const ChainSource& source, std::uint64_t from_sequence) {
+Result<void> prepend(ChainSnapshot& snapshot, const ChainSource& source, std::uint64_t from_sequence,
+                     std::uint64_t events_max) {
   const std::uint64_t end = snapshot.links.empty() ? snapshot.next_sequence : snapshot.links.front().first_sequence;
   if (from_sequence >= end) return {};
+  const std::uint64_t begin = std::max(from_sequence, source.first_sequence());
   auto links = source.links(from_sequence);
   if (!links) return fail(std::move(links.error()));
   std::vector<ChainSnapshot::Link> history;
@@ -32,6 +34,12 @@ Result<void> prepend(ChainSnapshot& snapshot, const ChainSource& source, std::ui
     if (!decoder.ok()) return fail(ErrorCode::kCorrupt, source.name() + ": " + decoder.fault()->to_string());
     const chain::LinkHeader header = decoder.header();
     if (header.first_sequence >= end) break;
+    if (header.first_sequence > begin && header.first_sequence - begin >= events_max) {
+      // What lies between would be missing.
+      snapshot.links.clear();
+      snapshot.bytes.clear();
+      break;
+    }
     history.push_back({.first_sequence = header.first_sequence,
                        .event_count = header.event_count,
                        .hash = (*link)->hash,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <span>
 
 #include "base/sha256.h"
 #include "chain/link_codec.h"
@@ -462,6 +463,34 @@ TEST_F(Durable, events_are_followed_from_any_sequence_without_a_gap) {
   }
   done = true;
   sender.join();
+}
+
+TEST_F(Durable, of_a_long_chain_the_first_events_from_anywhere_are_those_that_are_there) {
+  RuntimeOptions options;
+  options.chain_memory_bytes = 1;
+  open_again(options);
+  const ActorId id = spawn("echo", "guests/echo");
+  const std::string text(1000, 'x');
+  for (int i = 0; i < 1'300; ++i) ASSERT_EQ(ask_text(id, text), text);
+  const auto check = [&] {
+    const auto all = runtime->events(id);
+    ASSERT_TRUE(all) << all.error().to_string();
+    ASSERT_GT(all->size(), 2'600u);
+    // On the disk, on both sides of what is still in memory, and at the end.
+    for (const std::uint64_t from : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{1'200}, std::uint64_t{2'000},
+                                     all->size() - 3, all->size()}) {
+      for (const std::uint64_t most : {1u, 7u, 600u, 1'500u, 100'000u}) {
+        const auto some = runtime->events(id, from, most);
+        ASSERT_TRUE(some) << some.error().to_string();
+        const auto begin = all->begin() + static_cast<std::ptrdiff_t>(from);
+        const auto count = std::min<std::uint64_t>(most, all->size() - from);
+        EXPECT_TRUE(std::ranges::equal(*some, std::span(begin, count))) << from << " " << most;
+      }
+    }
+  };
+  check();
+  open_again();
+  check();
 }
 
 TEST_F(Durable, an_actor_of_an_earlier_run_is_followed_to_its_end) {

@@ -34,6 +34,15 @@ def serves(server):
     return (status, body) == (200, b"hello")
 
 
+def ends(http):
+    """The other side ends the connection, whatever it says before."""
+    try:
+        while http.more():
+            http.buffer = b""
+    except ConnectionResetError:
+        pass
+
+
 class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -48,21 +57,13 @@ class Clients(unittest.TestCase):
         cls.server.close()
         assert code == 0, log
 
-    def ends(self, http):
-        """The other side ends the connection, whatever it says before."""
-        try:
-            while http.more():
-                http.buffer = b""
-        except ConnectionResetError:
-            pass
-
     def test_who_dawdles_over_a_header_or_a_body_or_says_nothing_is_dropped(self):
         for said in [b"", b"G", b"GET /healthz HTTP/1.1\r\nHost: local", b"POST /v1/actors HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab",
                      b"POST /v1/actors HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"]:
             with self.server.unix() as http:
                 if said:
                     http.send(said)
-                self.ends(http)
+                ends(http)
 
     def test_a_header_that_comes_a_byte_at_a_time_gets_no_more_time(self):
         with self.server.unix() as http:
@@ -123,7 +124,7 @@ class Clients(unittest.TestCase):
         with self.server.tcp() as http:
             # The older protocol: a frame of more than it allows.
             http.send(struct.pack(">I", 0x02000001))
-            self.ends(http)
+            ends(http)
         with self.server.tcp() as http:
             http.send(struct.pack(">I", 8) + b'{"Comp"}')
             size, = struct.unpack(">I", http.exactly(4))
@@ -156,6 +157,56 @@ class Bounds(unittest.TestCase):
             self.assertEqual(server.stop(), 0)
         finally:
             server.close()
+
+    def test_thousands_that_say_nothing_or_half_of_it_leave_the_others_served(self):
+        """As many as the descriptors of both processes allow, up to the server's own bound."""
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+        def all_descriptors():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+        def resident_bytes():
+            with open(f"/proc/{server.process.pid}/statm") as file:
+                return int(file.read().split()[1]) * resource.getpagesize()
+
+        all_descriptors()
+        count = min(most - 300, 10_000 - 10)
+        said = [b"", b"G", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ",
+                b"POST /v1/actors/echo/send HTTP/1.1\r\nHost: x\r\nContent-Length: 90000\r\n\r\nhalf"]
+        server = Server(PROGRAM, COMPONENTS, ["--header-time", "4", "--body-time", "4", "--idle-time", "4"], preexec_fn=all_descriptors)
+        held = []
+        try:
+            server.start("echo")
+            with server.unix() as asking:
+                ask = ("POST", "/v1/actors/echo/request", b"hello", ["Accept: application/octet-stream"])
+                self.assertEqual(asking.request(*ask)[2], b"hello")
+                empty = resident_bytes()
+                for i in range(count):
+                    while True:
+                        try:
+                            held.append(server.unix())
+                            break
+                        except BlockingIOError:
+                            # More than the server has accepted wait already.
+                            time.sleep(0.001)
+                    held[-1].send(said[i % len(said)])
+                    if i % 500 == 0:
+                        self.assertEqual(asking.request(*ask)[2], b"hello")
+                self.assertEqual(asking.request(*ask)[2], b"hello")
+                self.assertTrue(serves(server))
+                self.assertLess((resident_bytes() - empty) / count, 24 << 10)
+                # Nobody closes them but the server.
+                wait_until(lambda: metric(server, "theater_server_connections_open") <= 2)
+                for http in held:
+                    ends(http)
+            self.assertTrue(serves(server))
+            self.assertEqual(server.stop(), 0)
+        finally:
+            for http in held:
+                http.connection.close()
+            server.close()
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
     def is_open(self, server):
         try:

@@ -5,10 +5,13 @@ import base64
 import http.server
 import json
 import os
+import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import unittest
@@ -146,6 +149,9 @@ class Management(WithServer):
         path = os.path.join(self.server.folder.name, "bundled.bundle")
         with open(path, "wb") as file:
             file.write(bundle)
+        with tarfile.open(path) as tar:
+            grants = json.load(tar.extractfile("permissions.json"))
+        self.assertEqual((grants["name"], [handler["type"] for handler in grants["handlers"]]), ("bundled", ["message-server", "runtime", "timing"]))
         for command, result in [("verify", ("ok", True)), ("replay", ("result", "same"))]:
             run = subprocess.run([PROGRAM, "--json", command, path], env=self.server.environment, capture_output=True, timeout=60)
             report = json.loads(run.stdout)
@@ -200,6 +206,54 @@ class Protocol(WithServer):
                 http.ask("POST", "/v1/actors/echo/request", f"number {i}".encode(), ["Accept: application/octet-stream"])
             for i in range(50):
                 self.assertEqual(http.response()[2], f"number {i}".encode())
+
+    def test_requests_of_all_kinds_may_be_pipelined_and_what_needs_the_connection_waits(self):
+        with self.server.unix() as http:
+            plain = ["Accept: application/octet-stream"]
+            for i in range(20):
+                http.ask("POST", "/v1/actors/echo/request", f"number {i}".encode(), plain)
+                http.ask("GET", "/v1/actors/echo/status")
+                http.ask("POST", "/v1/actors/nobody/request", b"x", plain)
+                http.ask("GET", "/nothing")
+                http.ask("POST", "/v1/actors/echo/send", b"x")
+                http.ask("HEAD", "/healthz")
+            for i in range(20):
+                self.assertEqual(http.response()[2], f"number {i}".encode())
+                self.assertEqual(json.loads(http.response()[2])["status"], "running")
+                self.assertEqual(http.response()[0], 404)
+                self.assertEqual(http.response()[0], 404)
+                self.assertEqual(http.response()[0], 202)
+                status, headers = http.head()
+                self.assertEqual((status, int(headers["content-length"])), (200, 15))
+
+    def test_an_answer_that_is_large_comes_before_those_behind_it(self):
+        with self.server.unix() as http:
+            large = b"0123456789abcdef" * 1250
+            for _ in range(4):
+                http.ask("POST", "/v1/actors/echo/request", large, ["Accept: application/octet-stream"])
+                http.ask("POST", "/v1/actors/echo/request", b"small", ["Accept: application/octet-stream"])
+            for _ in range(4):
+                self.assertEqual(http.response()[2], large)
+                self.assertEqual(http.response()[2], b"small")
+
+    def test_who_ends_its_side_still_gets_its_answers(self):
+        with self.server.unix() as http:
+            for i in range(10):
+                http.ask("POST", "/v1/actors/echo/request", f"number {i}".encode(), ["Accept: application/octet-stream"])
+            http.connection.shutdown(socket.SHUT_WR)
+            for i in range(10):
+                self.assertEqual(http.response()[2], f"number {i}".encode())
+            self.assertFalse(http.more())
+
+    def test_only_the_last_of_some_requests_ends_the_connection(self):
+        with self.server.unix() as http:
+            http.ask("POST", "/v1/actors/echo/request", b"first", ["Accept: application/octet-stream"])
+            http.ask("POST", "/v1/actors/echo/request", b"last", ["Accept: application/octet-stream", "Connection: close"])
+            http.ask("POST", "/v1/actors/echo/request", b"none", ["Accept: application/octet-stream"])
+            first, last = http.response(), http.response()
+            self.assertEqual((first[2], first[1].get("connection")), (b"first", None))
+            self.assertEqual((last[2], last[1]["connection"]), (b"last", "close"))
+            self.assertFalse(http.more())
 
     def test_a_head_has_no_body(self):
         with self.server.unix() as http:
@@ -279,6 +333,44 @@ class Access(WithServer):
         for name in ["server.sock", "tokens"]:
             mode = os.stat(os.path.join(self.server.folder.name, name)).st_mode
             self.assertEqual(stat.S_IMODE(mode), 0o600, name)
+
+    def asked_as(self, user, path):
+        """What a process of another user is answered."""
+        reading, writing = os.pipe()
+        if (child := os.fork()) == 0:
+            try:
+                os.setgroups([])
+                os.setgid(user)
+                os.setuid(user)
+                with socket.socket(socket.AF_UNIX) as asking:
+                    asking.connect(path)
+                    asking.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                    os.write(writing, asking.recv(12))
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+            finally:
+                os._exit(0)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as said:
+            answer = said.read()
+        os.waitpid(child, 0)
+        return answer
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become somebody else")
+    def test_another_user_is_refused_even_where_the_socket_is_open(self):
+        nobody = 65534
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "server.sock")
+            os.chmod(folder, 0o755)
+            server = Server(PROGRAM, COMPONENTS, ["--socket", path])
+            try:
+                os.chmod(path, 0o666)
+                said = {user: self.asked_as(user, path) for user in [0, nobody]}
+                self.assertEqual(said, {0: b"HTTP/1.1 200", nobody: b""})
+                self.assertIn("event=peer-refused uid=65534", server.log_text())
+                self.assertEqual(server.stop(), 0)
+            finally:
+                server.close()
 
     def test_a_second_server_and_open_addresses_are_refused(self):
         for arguments, said in [([], "another server listens"), (["--no-socket", "-a", "0.0.0.0:0"], "--tls-cert"),
@@ -506,6 +598,33 @@ class Ending(unittest.TestCase):
             self.assertFalse(os.path.exists(server.socket))
         finally:
             server.close()
+
+    def test_a_service_manager_is_told_when_it_serves_and_when_it_ends(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in [os.path.join(folder, "notify"), "@theater-notify-" + os.path.basename(folder)]:
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+                    manager.bind("\0" + name[1:] if name.startswith("@") else name)
+                    manager.settimeout(30)
+                    server = Server(PROGRAM, COMPONENTS, environment={"NOTIFY_SOCKET": name})
+                    try:
+                        self.assertEqual(manager.recv(100), b"READY=1")
+                        with server.unix() as http:
+                            self.assertEqual(http.request("GET", "/healthz")[0], 200)
+                        self.assertEqual(server.stop(), 0)
+                        self.assertEqual(manager.recv(100), b"STOPPING=1")
+                    finally:
+                        server.close()
+
+    @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd is not here")
+    def test_the_unit_file_is_well_formed(self):
+        with open(os.path.join(os.path.dirname(__file__), "../../packaging/theater.service")) as file:
+            unit = file.read()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "theater.service")
+            with open(path, "w") as file:
+                file.write(unit.replace("/usr/local/bin/theater", os.path.abspath(PROGRAM)))
+            run = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, timeout=60)
+        self.assertEqual((run.returncode, run.stderr.decode()), (0, ""))
 
 
 if __name__ == "__main__":

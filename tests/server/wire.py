@@ -26,12 +26,12 @@ type = "timing"
 class Server:
     """`theater server` on a Unix socket and a TCP port of loopback."""
 
-    def __init__(self, program, components, arguments=(), folder=None, preexec_fn=None):
+    def __init__(self, program, components, arguments=(), folder=None, preexec_fn=None, environment=None):
         """`folder`: of a server that was here before."""
         self.folder = folder or tempfile.TemporaryDirectory(prefix="theater-server-")
         self.components = os.path.abspath(components)
         self.program = program
-        self.environment = dict(os.environ, THEATER_HOME=self.folder.name, THEATER_COLORS="never")
+        self.environment = dict(os.environ, THEATER_HOME=self.folder.name, THEATER_COLORS="never", **(environment or {}))
         self.log = open(os.path.join(self.folder.name, "log"), "a+b")
         self.process = subprocess.Popen([program, "server", "-a", "127.0.0.1:0", *arguments], stdout=subprocess.PIPE,
                                         stderr=self.log, env=self.environment, preexec_fn=preexec_fn)
@@ -68,7 +68,11 @@ class Server:
     def unix(self):
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(30)
-        connection.connect(self.socket)
+        try:
+            connection.connect(self.socket)
+        except OSError:
+            connection.close()
+            raise
         return Http(connection)
 
     def tcp(self):

@@ -15,7 +15,7 @@ PUBLIC_HEADERS = {
     "bytes": "base", "error": "base", "id": "base", "value": "base", "limits": "base", "clock": "base", "log": "base", "payload": "base",
     "version": "base",
     "manifest": "manifest", "permissions": "manifest",
-    "event": "chain", "chain": "chain", "verify": "chain",
+    "event": "chain", "event_history": "chain", "chain": "chain", "verify": "chain",
     "handler": "actor",
     "router": "router",
     "handlers": "handlers",
