@@ -68,7 +68,8 @@ TEST_F(CompletionTest, files_folders_and_actors_are_meant_where_they_are) {
   EXPECT_EQ(also({"stop", ""}), AlsoThere::kActors);
   EXPECT_EQ(also({"stop", "one", ""}), AlsoThere::kNothing);
   EXPECT_EQ(also({"events", ""}), AlsoThere::kActorsAndFiles);
-  EXPECT_EQ(also({"show", ""}), AlsoThere::kFiles);
+  EXPECT_EQ(also({"show", ""}), AlsoThere::kActorsAndFiles);
+  EXPECT_EQ(also({"verify", ""}), AlsoThere::kFiles);
   EXPECT_EQ(also({"update", ""}), AlsoThere::kActors);
   EXPECT_EQ(also({"update", "one", ""}), AlsoThere::kFiles);
   EXPECT_EQ(also({"doctor", "one", ""}), AlsoThere::kFiles);

@@ -83,9 +83,9 @@ class RunData(unittest.TestCase):
     def test_a_second_process_is_told_who_owns_the_directory(self):
         process = self.start("manifest.toml")
         self.wait_for(process, "started")
-        done, _ = self.run_theater("manifest.toml", "--for", "0")
+        done, lines = self.run_theater("manifest.toml", "--for", "0")
         self.assertEqual(done.returncode, 1)
-        self.assertIn(f"process {process.pid}", done.stderr)
+        self.assertIn(f"process {process.pid}", lines[-1]["error"]["message"])
         process.send_signal(signal.SIGINT)
         process.communicate()
         self.assertEqual(process.returncode, 130)
@@ -100,9 +100,11 @@ class RunData(unittest.TestCase):
         segment.write_bytes(content)
         done, lines = self.run_theater("--for", "0")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("not resumed", done.stderr)
-        self.assertIn("event 3", done.stderr)
-        self.assertFalse([line for line in lines if line["what"] == "started"])
+        told = [line["error"]["message"] for line in lines if "error" in line]
+        self.assertEqual(len(told), 1, lines)
+        self.assertIn("not resumed", told[0])
+        self.assertIn("event 3", told[0])
+        self.assertFalse([line for line in lines if line.get("what") == "started"])
 
 
 if __name__ == "__main__":
