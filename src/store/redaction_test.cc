@@ -26,7 +26,8 @@ class Redaction : public testing::Test {
       auto segment = directory->begin_segment(0, 1);
       ASSERT_TRUE(segment);
       // Each of another size, and so another value.
-      for (std::size_t turn = 0; turn < 4 * kSampleActors; ++turn) actors_.record(**segment, turn % kSampleActors, size++);
+      for (std::size_t turn = 0; turn < 4 * kSampleActors; ++turn)
+        actors_.record(**segment, turn % kSampleActors, size++);
       ASSERT_TRUE(directory->close_segment(std::move(*segment)));
     }
     for (std::size_t actor = 0; actor < kSampleActors; ++actor) {
