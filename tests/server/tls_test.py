@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -106,17 +107,19 @@ class Tls(unittest.TestCase):
                                 (["-a", "127.0.0.1:0", "--tls-cert", self.key, "--tls-key", self.key], "cannot use the certificate")]:
             run = start(*arguments)
             self.assertEqual((run.returncode, said in run.stderr.decode()), (1, True), run.stderr)
-        open_to_all = subprocess.Popen([PROGRAM, "server", "--no-socket", "-a", "0.0.0.0:0", *pair], env=self.server.environment,
+        open_to_all = subprocess.Popen([PROGRAM, "server", "--no-socket", "-a", "0.0.0.0:0", "--legacy-protocol", *pair], env=self.server.environment,
                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
             port = int(open_to_all.stdout.readline().decode().rsplit(":", 1)[1])
-            with Http(socket.create_connection(("127.0.0.1", port), timeout=30)) as http:
-                # Not one byte in the clear.
-                http.ask("GET", "/healthz")
-                try:
-                    self.assertFalse(http.more())
-                except ConnectionResetError:
-                    pass
+            command = json.dumps({"Complete": list(b'"ListActors"')}).encode()
+            for sent in [b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", struct.pack(">I", len(command)) + command]:
+                with self.subTest(sent), Http(socket.create_connection(("127.0.0.1", port), timeout=30)) as http:
+                    # Not one byte in the clear.
+                    http.send(sent)
+                    try:
+                        self.assertFalse(http.more())
+                    except ConnectionResetError:
+                        pass
         finally:
             open_to_all.terminate()
             self.assertEqual(open_to_all.wait(30), 0)
