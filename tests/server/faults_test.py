@@ -195,7 +195,8 @@ class Bounds(unittest.TestCase):
                         self.assertEqual(asking.request(*ask)[2], b"hello")
                 self.assertEqual(asking.request(*ask)[2], b"hello")
                 self.assertTrue(serves(server))
-                self.assertLess((resident_bytes() - empty) / count, 24 << 10)
+                if not {"ASAN_OPTIONS", "TSAN_OPTIONS"} & set(os.environ):  # these keep memory of their own beside each byte
+                    self.assertLess((resident_bytes() - empty) / count, 24 << 10)
                 # Nobody closes them but the server.
                 wait_until(lambda: metric(server, "theater_server_connections_open") <= 2)
                 for http in held:
