@@ -43,14 +43,13 @@ class Watcher {
       // It may have ended meanwhile.
       if (!whole && whole.error().code() == ErrorCode::kNotFound) continue;
       if (!whole) return fail(whole.error());
-      const auto json = nlohmann::json::parse(whole->json, nullptr, false);
       actors.push_back({.id = whole->id,
                         .name = printable(as_bytes(whole->name), 200),
                         .status = whole->status,
                         .events = whole->events,
                         .mailbox = whole->mailbox_messages,
                         .memory_bytes = whole->memory_bytes,
-                        .restarts = json.is_object() ? json.value("restarts", std::uint64_t{0}) : 0,
+                        .restarts = whole->restarts,
                         .turn_ns = std::nullopt,
                         .turns = whole->turns,
                         .fuel = whole->fuel_used,
